@@ -1,0 +1,361 @@
+/* connection.c - receiving, flushing and the ways a connection ends. See connection.h. */
+#include "connection.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Segments that one system call takes. */
+enum { GATHER_MAX = 64 };
+
+static void on_poll(uv_poll_t *poll, int status, int events);
+
+static void poll_for(struct connection *connection, int events)
+{
+    if (connection->polled == events)
+        return;
+    connection->polled = (uint8_t)events;
+    if (events)
+        uv_poll_start(&connection->poll, events, on_poll);
+    else
+        uv_poll_stop(&connection->poll);
+}
+
+/* What libuv has to watch follows from the connection's state. Level-triggered readiness
+ * that nobody acts upon would spin. */
+static void update_poll(struct connection *connection)
+{
+    int events = 0;
+
+    if (connection->state == CONNECTION_CLOSED)
+        return;
+    if (!connection->paused && !connection->peer_finished)
+        events |= UV_READABLE;
+    if (connection->blocked)
+        events |= UV_WRITABLE;
+    poll_for(connection, events);
+}
+
+static void want_receive(struct connection *connection)
+{
+    if (!list_is_linked(&connection->readable))
+        list_append(&connection->loop->readable, &connection->readable);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    struct connection *connection = CONTAINER_OF(poll, struct connection, poll);
+
+    if (status < 0) { /* the socket is broken: receiving says how */
+        want_receive(connection);
+        return;
+    }
+    if (events & UV_WRITABLE) {
+        connection->blocked = false;
+        update_poll(connection);
+        connection_touch(connection);
+    }
+    if (events & UV_READABLE)
+        want_receive(connection);
+}
+
+/* ---- memory for bytes that outlive the turn ---- */
+
+static void carry_free(struct connection *connection)
+{
+    if (!connection->carry)
+        return;
+    if (connection->carry_length <= CARRY_BLOCK_BYTES)
+        pool_give(&connection->loop->carry_pool, connection->carry);
+    else
+        free(connection->carry);
+    connection->carry = NULL;
+    connection->carry_length = 0;
+}
+
+static bool carry_store(struct connection *connection, const char *bytes, size_t length)
+{
+    struct loop *loop = connection->loop;
+
+    if (length <= CARRY_BLOCK_BYTES) {
+        connection->carry = pool_take(&loop->carry_pool);
+    } else {
+        counter_add(&loop->counters.allocations, 1);
+        connection->carry = malloc(length);
+    }
+    if (!connection->carry)
+        return false;
+    memcpy(connection->carry, bytes, length);
+    connection->carry_length = (uint32_t)length;
+    return true;
+}
+
+/* ---- opening and closing ---- */
+
+static void refuse(struct loop *loop, int fd, struct connection *connection,
+                   struct connection_limit *limit)
+{
+    if (connection)
+        pool_give(&loop->connection_pool, connection);
+    close(fd);
+    atomic_fetch_sub(&limit->open, 1);
+}
+
+void connection_open(struct loop *loop, int fd, const union socket_address *peer,
+                     struct connection_limit *limit)
+{
+    struct connection *connection = pool_take(&loop->connection_pool);
+
+    if (!connection) {
+        refuse(loop, fd, NULL, limit);
+        return;
+    }
+    memset(connection, 0, loop->settings.protocol->connection_bytes);
+    if (uv_poll_init_socket(&loop->uv, &connection->poll, fd) != 0) {
+        refuse(loop, fd, connection, limit);
+        return;
+    }
+    connection->loop = loop;
+    connection->limit = limit;
+    connection->fd = fd;
+    connection->peer = *peer;
+    list_init(&connection->readable);
+    list_init(&connection->unflushed);
+    timeout_init(&connection->timeout);
+    list_append(&loop->connections, &connection->all);
+    counter_add(&loop->counters.connections_accepted, 1);
+    counter_add(&loop->counters.connections_open, 1);
+    update_poll(connection);
+    loop->settings.protocol->opened(connection);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct connection *connection =
+        CONTAINER_OF(handle, struct connection, poll);
+    struct loop *loop = connection->loop;
+
+    loop->settings.protocol->closed(connection);
+    pool_give(&loop->connection_pool, connection);
+    counter_subtract(&loop->counters.connections_open, 1);
+}
+
+void connection_close(struct connection *connection)
+{
+    struct loop *loop = connection->loop;
+
+    if (connection->state == CONNECTION_CLOSED)
+        return;
+    connection->state = CONNECTION_CLOSED;
+    timeout_cancel(&loop->timeouts, &connection->timeout);
+    list_remove(&connection->all);
+    list_remove(&connection->readable);
+    list_remove(&connection->unflushed);
+    output_drop_all(&connection->output, &loop->output_store);
+    carry_free(connection);
+    uv_poll_stop(&connection->poll);
+    close(connection->fd);
+    atomic_fetch_sub(&connection->limit->open, 1);
+    loop_resume_accepting(loop);
+    uv_close((uv_handle_t *)&connection->poll, on_closed);
+}
+
+void connection_finish(struct connection *connection, bool linger)
+{
+    if (connection->state != CONNECTION_OPEN)
+        return;
+    connection->state = CONNECTION_FINISHING;
+    connection->linger = linger;
+    carry_free(connection);
+    connection->held = false;
+    connection->paused = true; /* what still comes is read when lingering */
+    update_poll(connection);
+    connection_touch(connection);
+}
+
+/* The last byte is sent. Closing while the client is still sending would reset the
+ * connection and destroy the answer on its way (RFC 9112, 9.6). */
+static void end_output(struct connection *connection)
+{
+    if (!connection->linger || connection->peer_finished) {
+        connection_close(connection);
+        return;
+    }
+    if (shutdown(connection->fd, SHUT_WR) != 0) {
+        connection_close(connection);
+        return;
+    }
+    connection->state = CONNECTION_LINGERING;
+    connection->paused = false;
+    connection_set_timeout(connection, connection->loop->settings.linger_timeout_ms);
+    update_poll(connection);
+}
+
+/* ---- queues ---- */
+
+void connection_touch(struct connection *connection)
+{
+    if (connection->state != CONNECTION_CLOSED && !list_is_linked(&connection->unflushed))
+        list_append(&connection->loop->unflushed, &connection->unflushed);
+}
+
+void connection_pause(struct connection *connection)
+{
+    connection->paused = true;
+    update_poll(connection);
+}
+
+void connection_resume(struct connection *connection)
+{
+    if (connection->state != CONNECTION_OPEN || !connection->paused)
+        return;
+    connection->paused = false;
+    update_poll(connection);
+    if (connection->held)
+        want_receive(connection);
+}
+
+void connection_set_timeout(struct connection *connection, uint32_t timeout_ms)
+{
+    struct loop *loop = connection->loop;
+
+    if (connection->blocked || connection->state == CONNECTION_CLOSED)
+        return; /* the send timeout stands until the socket takes bytes again */
+    if (timeout_ms == 0)
+        timeout_cancel(&loop->timeouts, &connection->timeout);
+    else
+        timeout_set(&loop->timeouts, &connection->timeout,
+                    loop_now_ms(loop) + timeout_ms);
+}
+
+/* ---- receiving ---- */
+
+/* Gives the bytes now in the window behind `length` carried ones, or 0. */
+static size_t receive_into(struct connection *connection, char *window)
+{
+    ssize_t n = recv(connection->fd, window, RECEIVE_BYTES_MAX, 0);
+
+    if (n > 0) {
+        counter_add(&connection->loop->counters.bytes_received, (uint64_t)n);
+        return (size_t)n;
+    }
+    if (n == 0) {
+        connection->peer_finished = true;
+        update_poll(connection);
+    } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+        connection_close(connection);
+    }
+    return 0;
+}
+
+static void discard(struct connection *connection)
+{
+    receive_into(connection, connection->loop->input + connection->loop->input_used);
+    if (connection->peer_finished)
+        connection_close(connection);
+}
+
+/* Hands the window to the protocol and keeps what it leaves. */
+static void consume(struct connection *connection, char *window, size_t length)
+{
+    struct loop *loop = connection->loop;
+    size_t consumed =
+        loop->settings.protocol->received(connection, window, length);
+
+    if (connection->state != CONNECTION_OPEN || consumed == length)
+        return;
+    assert(length - consumed <= loop->settings.input_bytes_max + RECEIVE_BYTES_MAX);
+    if (!carry_store(connection, window + consumed, length - consumed))
+        connection_close(connection);
+    else if (connection->held && !connection->paused)
+        want_receive(connection);
+}
+
+void connection_receive(struct connection *connection)
+{
+    struct loop *loop = connection->loop;
+    char *window = loop->input + loop->input_used;
+    size_t length = connection->carry_length;
+    bool was_held = connection->held;
+
+    if (connection->state == CONNECTION_LINGERING) {
+        discard(connection);
+        return;
+    }
+    if (connection->state != CONNECTION_OPEN || connection->paused)
+        return;
+    if (length)
+        memcpy(window, connection->carry, length);
+    carry_free(connection);
+    connection->held = false;
+    if (!was_held) {
+        length += receive_into(connection, window + length);
+        if (connection->state == CONNECTION_CLOSED)
+            return;
+    }
+    if (length || connection->peer_finished)
+        consume(connection, window, length);
+}
+
+/* ---- flushing ---- */
+
+static void wait_until_writable(struct connection *connection)
+{
+    struct loop *loop = connection->loop;
+
+    if (!output_keep(&connection->output, &loop->output_store)) {
+        connection_close(connection);
+        return;
+    }
+    connection_set_timeout(connection, loop->settings.send_timeout_ms);
+    connection->blocked = true;
+    update_poll(connection);
+}
+
+static ssize_t send_some(struct connection *connection)
+{
+    struct iovec vector[GATHER_MAX];
+    struct msghdr message = {.msg_iov = vector};
+    int count = output_gather(&connection->output, vector, GATHER_MAX);
+
+    if (count == 1)
+        return send(connection->fd, vector[0].iov_base, vector[0].iov_len, MSG_NOSIGNAL);
+    message.msg_iovlen = (size_t)count;
+    return sendmsg(connection->fd, &message, MSG_NOSIGNAL);
+}
+
+void connection_flush(struct connection *connection)
+{
+    struct loop *loop = connection->loop;
+    struct output *output = &connection->output;
+
+    if (connection->blocked) { /* answered while waiting: nothing may stay in the slab */
+        if (!output_keep(output, &loop->output_store))
+            connection_close(connection);
+        return;
+    }
+    while (output->bytes) {
+        ssize_t n = send_some(connection);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            wait_until_writable(connection);
+            return;
+        }
+        if (n < 0) {
+            connection_close(connection);
+            return;
+        }
+        counter_add(&loop->counters.bytes_sent, (uint64_t)n);
+        output_drop(output, &loop->output_store, (size_t)n);
+    }
+    output_drop_all(output, &loop->output_store);
+    if (connection->state == CONNECTION_FINISHING)
+        end_output(connection);
+    else if (connection->state == CONNECTION_OPEN)
+        loop->settings.protocol->drained(connection);
+}

@@ -1,0 +1,85 @@
+/* connection.h - one accepted socket.
+ *
+ * Owned by its loop from accept to the `closed` call of the protocol. connection_close
+ * takes it out of every queue at once and closes the socket; the memory goes when libuv
+ * has let go of the handle, never while somebody up the call chain still holds it.
+ */
+#ifndef PYRS_NET_CONNECTION_H
+#define PYRS_NET_CONNECTION_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+
+#include "loop.h"
+
+enum connection_state {
+    CONNECTION_OPEN,
+    CONNECTION_FINISHING, /* closes once its output is sent */
+    CONNECTION_LINGERING, /* output sent and ended; reads until the client has closed */
+    CONNECTION_CLOSED,
+};
+
+union socket_address {
+    struct sockaddr any;
+    struct sockaddr_in ipv4;
+    struct sockaddr_in6 ipv6;
+};
+
+/* How many connections there may be in all, over every loop of a server. */
+struct connection_limit {
+    _Atomic uint32_t open;
+    uint32_t max;
+    /* Accepting pauses: errno, or 0 for the limit. From any loop's thread. */
+    void (*paused)(void *context, int code);
+    void *context;
+};
+
+struct connection {
+    uv_poll_t poll;
+    struct loop *loop;
+    struct connection_limit *limit;
+    struct link all;
+    struct link readable;
+    struct link unflushed;
+    struct timeout timeout;
+    struct output output;
+    char *carry; /* received and not consumed; in the carry pool or on the heap */
+    uint32_t carry_length;
+    int fd;
+    uint8_t state; /* enum connection_state */
+    uint8_t polled; /* enum uv_poll_event that libuv watches for */
+    bool linger;        /* when finishing: let the client read before closing */
+    bool held;          /* the protocol stopped although more bytes may be at hand */
+    bool paused;        /* nothing is received until connection_resume */
+    bool peer_finished; /* the client has sent its last byte */
+    bool blocked;       /* the socket takes no more output for now */
+    union socket_address peer;
+};
+
+/* Takes over an accepted, non-blocking socket and its place under the limit; closes it if
+ * memory is out. */
+void connection_open(struct loop *loop, int fd, const union socket_address *peer,
+                     struct connection_limit *limit);
+
+/* Closes now. Safe to call twice. */
+void connection_close(struct connection *connection);
+
+/* No more requests: closes when the output is sent; lingering if the client may still be
+ * sending, so that it can read the answer before a reset would destroy it. */
+void connection_finish(struct connection *connection, bool linger);
+
+/* To be called after writing to the output. */
+void connection_touch(struct connection *connection);
+
+/* Stops receiving; held bytes wait too. */
+void connection_pause(struct connection *connection);
+void connection_resume(struct connection *connection);
+
+/* Deadline from now on; 0: none. Postponing costs one store. */
+void connection_set_timeout(struct connection *connection, uint32_t timeout_ms);
+
+/* For the loop. */
+void connection_receive(struct connection *connection);
+void connection_flush(struct connection *connection);
+
+#endif

@@ -1,0 +1,226 @@
+/* loop.c - the turn, the clock and the end of a loop. See loop.h. */
+#include "loop.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "connection.h"
+#include "listener.h"
+
+/* Connections and carries kept for reuse: what a busy loop has open, not its peak. */
+enum { CONNECTIONS_KEPT = 256, CARRIES_KEPT = 64 };
+/* One batch's answers; more spill to the heap. */
+enum { OUTPUT_SLAB_BYTES = 1024 * 1024 };
+/* Batches of received bytes; the room that one receive may need is added. */
+enum { INPUT_SLAB_BYTES = 512 * 1024 };
+
+enum loop_wish { LOOP_RUN, LOOP_STOP, LOOP_STOP_AT_ONCE };
+
+uint64_t loop_now_ms(const struct loop *loop)
+{
+    return uv_now(&loop->uv);
+}
+
+void loop_resume_accepting(struct loop *loop)
+{
+    for (struct link *link = loop->listeners.next; link != &loop->listeners;
+         link = link->next)
+        listener_resume(CONTAINER_OF(link, struct listener, link));
+}
+
+/* ---- the clock ---- */
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct loop *loop = CONTAINER_OF(timer, struct loop, tick);
+    struct timeout *due;
+
+    while ((due = timeout_take_due(&loop->timeouts, loop_now_ms(loop)))) {
+        struct connection *connection =
+            CONTAINER_OF(due, struct connection, timeout);
+
+        counter_add(&loop->counters.timeouts, 1);
+        if (connection->state == CONNECTION_OPEN && !connection->blocked)
+            loop->settings.protocol->timed_out(connection);
+        else
+            connection_close(connection);
+    }
+    loop_resume_accepting(loop);
+}
+
+static bool any_listener_paused(const struct loop *loop)
+{
+    for (struct link *link = loop->listeners.next; link != &loop->listeners;
+         link = link->next)
+        if (CONTAINER_OF(link, struct listener, link)->paused)
+            return true;
+    return false;
+}
+
+/* A server with nothing to time sleeps without waking up. */
+static void keep_time(struct loop *loop)
+{
+    bool wanted = loop->timeouts.count > 0 || any_listener_paused(loop);
+
+    if (wanted == loop->ticking)
+        return;
+    loop->ticking = wanted;
+    if (wanted)
+        uv_timer_start(&loop->tick, on_tick, TIMEOUT_TICK_MS, TIMEOUT_TICK_MS);
+    else
+        uv_timer_stop(&loop->tick);
+}
+
+/* ---- stopping ---- */
+
+static void close_listeners(struct loop *loop)
+{
+    while (!list_is_empty(&loop->listeners))
+        listener_close(CONTAINER_OF(loop->listeners.next, struct listener, link));
+}
+
+static void for_each_connection(struct loop *loop, void (*act)(struct connection *))
+{
+    struct link *link = loop->connections.next;
+
+    while (link != &loop->connections) {
+        struct connection *connection = CONTAINER_OF(link, struct connection, all);
+
+        link = link->next;
+        act(connection);
+    }
+}
+
+static void obey(struct loop *loop)
+{
+    int wish = atomic_load(&loop->wish);
+
+    if (wish >= LOOP_STOP && !loop->stopping) {
+        loop->stopping = true;
+        close_listeners(loop);
+        for_each_connection(loop, loop->settings.protocol->stopping);
+    }
+    if (wish == LOOP_STOP_AT_ONCE) {
+        loop->stopped_at_once |= !list_is_empty(&loop->connections);
+        for_each_connection(loop, connection_close);
+    }
+}
+
+static void on_wakeup(uv_async_t *wakeup)
+{
+    (void)wakeup; /* loop_run looks at the wish after every poll */
+}
+
+void loop_stop(struct loop *loop)
+{
+    int running = LOOP_RUN;
+
+    atomic_compare_exchange_strong(&loop->wish, &running, LOOP_STOP);
+    uv_async_send(&loop->wakeup);
+}
+
+void loop_stop_at_once(struct loop *loop)
+{
+    atomic_store(&loop->wish, LOOP_STOP_AT_ONCE);
+    uv_async_send(&loop->wakeup);
+}
+
+/* ---- the turn ---- */
+
+static size_t receive_room(const struct loop *loop)
+{
+    /* What was left and one receive more, and as much again for what is made of them. */
+    return 2 * (loop->settings.input_bytes_max + 2 * RECEIVE_BYTES_MAX);
+}
+
+static void finish_batch(struct loop *loop)
+{
+    struct link *link;
+
+    loop->settings.protocol->run_ready(loop);
+    assert(loop->ready_count == 0);
+    while ((link = list_take_first(&loop->unflushed)))
+        connection_flush(CONTAINER_OF(link, struct connection, unflushed));
+    if (loop->output_store.spent)
+        loop->settings.protocol->release_spent(loop);
+    loop->input_used = 0;
+    loop->output_store.slab_used = 0;
+}
+
+static void turn(struct loop *loop)
+{
+    struct link readable;
+    struct link *link;
+
+    loop->clock = time(NULL);
+    /* What becomes readable meanwhile, held bytes above all, waits for the next turn. */
+    list_init(&readable);
+    list_move_all(&readable, &loop->readable);
+    while ((link = list_take_first(&readable))) {
+        if (loop->ready_count >= BATCH_READY_MAX ||
+            loop->input_bytes - loop->input_used < receive_room(loop))
+            finish_batch(loop);
+        connection_receive(CONTAINER_OF(link, struct connection, readable));
+    }
+    finish_batch(loop);
+    counter_add(&loop->counters.turns, 1);
+}
+
+void loop_run(struct loop *loop)
+{
+    while (!loop->stopping || !list_is_empty(&loop->connections)) {
+        keep_time(loop);
+        uv_run(&loop->uv, list_is_empty(&loop->readable) ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+        obey(loop);
+        turn(loop);
+    }
+    uv_close((uv_handle_t *)&loop->tick, NULL);
+    uv_close((uv_handle_t *)&loop->wakeup, NULL);
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+}
+
+/* ---- life ---- */
+
+bool loop_init(struct loop *loop, const struct loop_settings *settings, int *code)
+{
+    memset(loop, 0, sizeof *loop);
+    loop->settings = *settings;
+    list_init(&loop->connections);
+    list_init(&loop->readable);
+    list_init(&loop->unflushed);
+    list_init(&loop->listeners);
+    *code = uv_loop_init(&loop->uv);
+    if (*code != 0)
+        return false;
+    uv_async_init(&loop->uv, &loop->wakeup, on_wakeup);
+    uv_timer_init(&loop->uv, &loop->tick);
+    timeout_wheel_init(&loop->timeouts, loop_now_ms(loop));
+    pool_init(&loop->connection_pool, settings->protocol->connection_bytes,
+              CONNECTIONS_KEPT, &loop->counters.allocations);
+    pool_init(&loop->carry_pool, CARRY_BLOCK_BYTES, CARRIES_KEPT,
+              &loop->counters.allocations);
+    loop->input_bytes = INPUT_SLAB_BYTES + receive_room(loop);
+    loop->input = malloc(loop->input_bytes);
+    if (!output_store_init(&loop->output_store, OUTPUT_SLAB_BYTES,
+                           &loop->counters.allocations) ||
+        !loop->input) {
+        *code = UV_ENOMEM;
+        return false;
+    }
+    return true;
+}
+
+void loop_fini(struct loop *loop)
+{
+    if (uv_loop_close(&loop->uv) == UV_EBUSY) { /* never ran: its handles are open */
+        uv_close((uv_handle_t *)&loop->tick, NULL);
+        uv_close((uv_handle_t *)&loop->wakeup, NULL);
+        uv_run(&loop->uv, UV_RUN_DEFAULT);
+        uv_loop_close(&loop->uv);
+    }
+    pool_fini(&loop->connection_pool);
+    pool_fini(&loop->carry_pool);
+    output_store_fini(&loop->output_store);
+    free(loop->input);
+}

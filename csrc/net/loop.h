@@ -1,0 +1,125 @@
+/* loop.h - one event-loop thread: its libuv loop, its connections, its memory.
+ *
+ * A turn is: poll (libuv only notes which sockets are readable or writable), then, in
+ * batches, receive and parse the readable connections, run what became ready, and flush
+ * every connection with one write. Input and output of a batch lie in two slabs, used
+ * from the start again when the batch is over; whatever outlives the batch was moved out.
+ * So memory stays as hot in the cache as in a server that handles one socket at a time.
+ *
+ * Running the ready ones and flushing stand outside uv_run: the libuv loop is at rest
+ * while handlers run, so another thread may take it over.
+ */
+#ifndef PYRS_NET_LOOP_H
+#define PYRS_NET_LOOP_H
+
+#include <uv.h>
+
+#include "counter.h"
+#include "list.h"
+#include "output.h"
+#include "timeout.h"
+
+struct connection;
+struct loop;
+
+/* What speaks on the connections of a loop. All calls come from the loop's thread. */
+struct protocol {
+    size_t connection_bytes; /* of the struct that begins with struct connection */
+    void (*opened)(struct connection *connection);
+    /* `bytes`: everything received and not consumed yet. Gives how many are consumed
+     * now; the rest comes again. Sets connection->held if it stopped for a reason other
+     * than missing bytes; advances loop->input_used past what ready exchanges refer to. */
+    size_t (*received)(struct connection *connection, const char *bytes, size_t length);
+    /* Runs what is ready; answers are in the connections' outputs afterwards. */
+    void (*run_ready)(struct loop *loop);
+    /* All output was sent. */
+    void (*drained)(struct connection *connection);
+    void (*timed_out)(struct connection *connection);
+    /* No event will come any more; the memory goes right after. */
+    void (*closed)(struct connection *connection);
+    /* Gives back borrowed segments. */
+    void (*release_spent)(struct loop *loop);
+    /* A graceful stop has begun: end or finish this connection. */
+    void (*stopping)(struct connection *connection);
+};
+
+struct loop_counters {
+    counter connections_accepted;
+    counter connections_open;
+    counter accept_pauses;
+    counter bytes_received;
+    counter bytes_sent;
+    counter timeouts;
+    counter turns;
+    counter allocations;
+};
+
+struct loop_settings {
+    const struct protocol *protocol;
+    uint32_t send_timeout_ms;
+    uint32_t linger_timeout_ms;
+    size_t input_bytes_max; /* most that received() may leave unconsumed */
+    bool tcp_nodelay;
+};
+
+struct loop {
+    uv_loop_t uv;
+    uv_async_t wakeup;
+    uv_timer_t tick;
+    bool ticking;
+    struct loop_settings settings;
+    struct loop_counters counters;
+
+    struct link connections; /* every open one */
+    struct link readable;    /* to be received from in this turn */
+    struct link unflushed;   /* have output of this batch */
+    struct link listeners;
+    struct timeout_wheel timeouts;
+    struct pool connection_pool;
+    struct pool carry_pool;
+
+    char *input; /* the input slab */
+    size_t input_used;
+    size_t input_bytes;
+    struct output_store output_store;
+    uint32_t ready_count; /* how much is ready to run; the protocol counts */
+
+    _Atomic int wish; /* enum loop_wish, set by any thread */
+    bool stopping;
+    bool stopped_at_once;
+    time_t clock; /* seconds since 1970, as of this batch */
+};
+
+/* Most exchanges that are made ready before they are run: enough that attaching to an
+ * interpreter costs nothing by comparison, few enough that their memory stays in the
+ * first cache levels. */
+enum { BATCH_READY_MAX = 128 };
+
+/* One receive takes at most this much: as much as a socket buffer usually holds, and
+ * little enough that one connection cannot keep the others waiting. */
+enum { RECEIVE_BYTES_MAX = 64 * 1024 };
+
+/* Bytes that outlive a turn, up to this many, come from a pool: a cut head is rarely
+ * larger. */
+enum { CARRY_BLOCK_BYTES = 4096 };
+
+/* False with errno's negative in *code if the system refuses. */
+bool loop_init(struct loop *loop, const struct loop_settings *settings, int *code);
+
+/* Everything must be closed: after loop_run, or before the first. */
+void loop_fini(struct loop *loop);
+
+/* Serves until stopped and the last connection is closed. On the loop's thread. */
+void loop_run(struct loop *loop);
+
+/* From any thread. Graceful: listeners close, connections finish. At once: all close. */
+void loop_stop(struct loop *loop);
+void loop_stop_at_once(struct loop *loop);
+
+/* A place under a limit may have become free. */
+void loop_resume_accepting(struct loop *loop);
+
+/* Milliseconds of a monotonic clock, as of this turn. */
+uint64_t loop_now_ms(const struct loop *loop);
+
+#endif
