@@ -71,9 +71,10 @@ struct router *router_new(void);
 void router_free(struct router *router);
 
 /* `methods` is a list of tokens, upper-case as they come in requests, extension methods
- * too ("GET,PROPFIND"); NULL means every method. False, and nothing changed for
- * lookups, if either is malformed or another route has the same path, whatever its
- * parameters are called, and one of the methods. */
+ * too ("GET,PROPFIND"); NULL means every method. False, and nothing changed, if either
+ * is malformed, or another route has the same path, whatever its parameters are called,
+ * and one of the methods. Once memory was out (ENOMEM) the router is good for
+ * router_free only. */
 bool router_add(struct router *router, const char *pattern, const char *methods,
                 struct pyrs_endpoint *endpoint, struct pyrs_error *error);
 
