@@ -136,9 +136,15 @@ static void on_closed(uv_handle_t *handle)
 {
     struct connection *connection =
         CONTAINER_OF(handle, struct connection, poll);
+
+    if (connection->loop->settings.protocol->closed(connection))
+        connection_free(connection);
+}
+
+void connection_free(struct connection *connection)
+{
     struct loop *loop = connection->loop;
 
-    loop->settings.protocol->closed(connection);
     pool_give(&loop->connection_pool, connection);
     counter_subtract(&loop->counters.connections_open, 1);
 }
@@ -202,19 +208,13 @@ void connection_touch(struct connection *connection)
         list_append(&connection->loop->unflushed, &connection->unflushed);
 }
 
-void connection_pause(struct connection *connection)
-{
-    connection->paused = true;
-    update_poll(connection);
-}
-
 void connection_resume(struct connection *connection)
 {
-    if (connection->state != CONNECTION_OPEN || !connection->paused)
+    if (connection->state != CONNECTION_OPEN)
         return;
     connection->paused = false;
     update_poll(connection);
-    if (connection->held)
+    if (connection->held || connection->loop->stopping)
         want_receive(connection);
 }
 
@@ -270,8 +270,6 @@ static void consume(struct connection *connection, char *window, size_t length)
     assert(length - consumed <= loop->settings.input_bytes_max + RECEIVE_BYTES_MAX);
     if (!carry_store(connection, window + consumed, length - consumed))
         connection_close(connection);
-    else if (connection->held && !connection->paused)
-        want_receive(connection);
 }
 
 void connection_receive(struct connection *connection)
@@ -296,7 +294,7 @@ void connection_receive(struct connection *connection)
         if (connection->state == CONNECTION_CLOSED)
             return;
     }
-    if (length || connection->peer_finished)
+    if (length || connection->peer_finished || loop->stopping)
         consume(connection, window, length);
 }
 
@@ -312,6 +310,8 @@ static void wait_until_writable(struct connection *connection)
     }
     connection_set_timeout(connection, loop->settings.send_timeout_ms);
     connection->blocked = true;
+    if (connection->output.bytes > OUTPUT_HIGH_WATER_BYTES)
+        connection->paused = true;
     update_poll(connection);
 }
 

@@ -50,7 +50,7 @@ struct connection {
     uint8_t polled; /* enum uv_poll_event that libuv watches for */
     bool linger;        /* when finishing: let the client read before closing */
     bool held;          /* the protocol stopped although more bytes may be at hand */
-    bool paused;        /* nothing is received until connection_resume */
+    bool paused;        /* nothing is received: too much output waits, or the end is near */
     bool peer_finished; /* the client has sent its last byte */
     bool blocked;       /* the socket takes no more output for now */
     union socket_address peer;
@@ -64,6 +64,9 @@ void connection_open(struct loop *loop, int fd, const union socket_address *peer
 /* Closes now. Safe to call twice. */
 void connection_close(struct connection *connection);
 
+/* Gives the memory back. Only after the protocol's `closed` answered false. */
+void connection_free(struct connection *connection);
+
 /* No more requests: closes when the output is sent; lingering if the client may still be
  * sending, so that it can read the answer before a reset would destroy it. */
 void connection_finish(struct connection *connection, bool linger);
@@ -71,8 +74,8 @@ void connection_finish(struct connection *connection, bool linger);
 /* To be called after writing to the output. */
 void connection_touch(struct connection *connection);
 
-/* Stops receiving; held bytes wait too. */
-void connection_pause(struct connection *connection);
+/* Goes on after a pause (the socket did not take what was to be sent) and with held
+ * bytes. Called by the protocol when it may receive again. */
 void connection_resume(struct connection *connection);
 
 /* Deadline from now on; 0: none. Postponing costs one store. */

@@ -139,7 +139,6 @@ static void finish_batch(struct loop *loop)
     struct link *link;
 
     loop->settings.protocol->run_ready(loop);
-    assert(loop->ready_count == 0);
     while ((link = list_take_first(&loop->unflushed)))
         connection_flush(CONTAINER_OF(link, struct connection, unflushed));
     if (loop->output_store.spent)
@@ -167,11 +166,16 @@ static void turn(struct loop *loop)
     counter_add(&loop->counters.turns, 1);
 }
 
+static bool has_work(const struct loop *loop)
+{
+    return loop->ready_count > 0 || !list_is_empty(&loop->readable);
+}
+
 void loop_run(struct loop *loop)
 {
     while (!loop->stopping || !list_is_empty(&loop->connections)) {
         keep_time(loop);
-        uv_run(&loop->uv, list_is_empty(&loop->readable) ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+        uv_run(&loop->uv, has_work(loop) ? UV_RUN_NOWAIT : UV_RUN_ONCE);
         obey(loop);
         turn(loop);
     }

@@ -28,15 +28,18 @@ struct protocol {
     void (*opened)(struct connection *connection);
     /* `bytes`: everything received and not consumed yet. Gives how many are consumed
      * now; the rest comes again. Sets connection->held if it stopped for a reason other
-     * than missing bytes; advances loop->input_used past what ready exchanges refer to. */
-    size_t (*received)(struct connection *connection, const char *bytes, size_t length);
+     * than missing bytes: it then calls connection_resume. The bytes may be overwritten.
+     * Also called without bytes, when the client has sent its last one and when a stop
+     * has begun. Advances loop->input_used past what ready exchanges refer to. */
+    size_t (*received)(struct connection *connection, char *bytes, size_t length);
     /* Runs what is ready; answers are in the connections' outputs afterwards. */
     void (*run_ready)(struct loop *loop);
     /* All output was sent. */
     void (*drained)(struct connection *connection);
     void (*timed_out)(struct connection *connection);
-    /* No event will come any more; the memory goes right after. */
-    void (*closed)(struct connection *connection);
+    /* No event will come any more. True: the memory may go; else the protocol calls
+     * connection_free when nothing refers to it any longer. */
+    bool (*closed)(struct connection *connection);
     /* Gives back borrowed segments. */
     void (*release_spent)(struct loop *loop);
     /* A graceful stop has begun: end or finish this connection. */
@@ -98,6 +101,10 @@ enum { BATCH_READY_MAX = 128 };
 /* One receive takes at most this much: as much as a socket buffer usually holds, and
  * little enough that one connection cannot keep the others waiting. */
 enum { RECEIVE_BYTES_MAX = 64 * 1024 };
+
+/* Output that waits for a slow reader: past it the connection is not read from, and its
+ * next requests are not run, until all is sent. */
+enum { OUTPUT_HIGH_WATER_BYTES = 256 * 1024 };
 
 /* Bytes that outlive a turn, up to this many, come from a pool: a cut head is rarely
  * larger. */
