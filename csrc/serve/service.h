@@ -1,0 +1,57 @@
+/* service.h - HTTP on one loop: what is ready, and what its answers share.
+ *
+ * Everything here belongs to the loop's thread; counters may be read by any.
+ */
+#ifndef PYRS_SERVE_SERVICE_H
+#define PYRS_SERVE_SERVICE_H
+
+#include "../http/http_date.h"
+#include "../http/reject.h"
+#include "../net/loop.h"
+#include "access_log.h"
+#include "endpoint.h"
+
+struct site;
+
+struct service_counters {
+    counter requests;
+    counter exchanges_open;
+    counter responses[6];
+    counter rejections[REJECT_REASON_COUNT];
+    counter handler_runs;
+    counter handler_time_ns;
+};
+
+struct service {
+    struct loop loop;
+    const struct site *site;
+    struct service_counters counters;
+    struct link ready; /* exchanges for run_ready, in order */
+    struct pool exchange_pool;
+    struct access_log access_log;
+    char *scratch; /* in the input slab, behind the bytes being read: resolved paths */
+
+    /* "Server: pyrs\r\nDate: ...\r\n", renewed when the second changes. */
+    char server_and_date[320];
+    size_t server_and_date_bytes;
+    time_t date_second;
+};
+
+bool service_init(struct service *service, const struct site *site, int *code);
+void service_fini(struct service *service);
+
+static inline struct service *service_of(struct loop *loop)
+{
+    return CONTAINER_OF(loop, struct service, loop);
+}
+
+/* The lines for an answer that leaves now. */
+slice service_server_and_date(struct service *service);
+
+/* Runs every ready exchange, those in Python within one attach to the interpreter. */
+void service_run_ready(struct loop *loop);
+
+/* Gives borrowed bodies back, attached if the site has an interpreter. */
+void service_release_spent(struct loop *loop);
+
+#endif

@@ -1,0 +1,20 @@
+/* site.h - what one project.pyrs describes, fixed while it is served: read by every loop
+ * without a lock. */
+#ifndef PYRS_SERVE_SITE_H
+#define PYRS_SERVE_SITE_H
+
+#include "../http/request_head.h"
+#include "endpoint.h"
+#include "log.h"
+#include "router.h"
+
+struct site {
+    struct pyrs_settings settings;
+    struct head_limits head_limits;
+    struct router *router;
+    struct log *log;
+    const struct interpreter *interpreter; /* of the endpoints that need one, or NULL */
+    char server_name[128];
+};
+
+#endif
