@@ -11,9 +11,10 @@ file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/core.cdef CONTENT "${CMAKE_MAT
 file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/core.prelude CONTENT "#include <pyrs.h>\n" @ONLY)
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS csrc/pyrs.h)
 
-find_program(CFFI_GEN_SRC cffi-gen-src)
+cmake_path(GET Python_EXECUTABLE PARENT_PATH PYRS_PYTHON_FOLDER)
+find_program(CFFI_GEN_SRC cffi-gen-src HINTS ${PYRS_PYTHON_FOLDER})
 if(NOT CFFI_GEN_SRC)
-  message(FATAL_ERROR "cffi-gen-src is missing. Install it and try again:\n  pip install 'cffi>=2.1'")
+  message(FATAL_ERROR "Missing: cffi-gen-src.\nInstall it and try again:\n  pip install 'cffi>=2.1'")
 endif()
 add_custom_command(
   OUTPUT _core.c
@@ -28,6 +29,12 @@ file(GLOB PYRS_BRIDGE_SOURCES CONFIGURE_DEPENDS csrc/bridge/*.c)
 Python_add_library(_bridge MODULE WITH_SOABI ${PYRS_BRIDGE_SOURCES})
 target_link_libraries(_bridge PRIVATE pyrs pyrs_flags)
 
-set_target_properties(_core _bridge PROPERTIES INSTALL_RPATH "$ORIGIN")
+# Side by side in the package: each finds the one core beside itself, so it is loaded once.
+if(APPLE)
+  set(PYRS_BESIDE "@loader_path")
+else()
+  set(PYRS_BESIDE "$ORIGIN")
+endif()
+set_target_properties(_core _bridge PROPERTIES INSTALL_RPATH "${PYRS_BESIDE}")
 install(TARGETS pyrs _core _bridge LIBRARY DESTINATION pyrs)
 install(FILES csrc/pyrs.h DESTINATION pyrs/include)

@@ -1,14 +1,23 @@
 # libuv: event loop, timers, threads, child processes.
 #
 #   found    through pkg-config, from the system
-#   least    1.44 (Debian 12; uv_poll, uv_async and uv_metrics as used here)
+#   least    1.44 (Debian 12)
 #   licence  MIT
 #   why      the well-kept event loop: every system pyrs runs on, measured no slower than bare epoll
-find_package(PkgConfig REQUIRED)
-pkg_check_modules(LIBUV IMPORTED_TARGET "libuv>=1.44")
-if(NOT LIBUV_FOUND)
-  message(FATAL_ERROR "libuv 1.44 or later with its headers is missing. Install it and try again:\n"
-    "  Debian, Ubuntu:  apt-get install libuv1-dev pkg-config\n"
-    "  Fedora:          dnf install libuv-devel pkgconf\n"
-    "  macOS:           brew install libuv pkg-config")
+#
+# Included before the compiler is known, so that what is missing is told in one error.
+find_package(PkgConfig QUIET)
+if(NOT PKG_CONFIG_FOUND)
+  pyrs_missing("pkg-config" pkg-config pkgconf-pkg-config pkgconf)
+else()
+  pkg_check_modules(LIBUV QUIET "libuv>=1.44")
 endif()
+if(NOT LIBUV_FOUND)
+  pyrs_missing("libuv 1.44 or later with its headers" libuv1-dev libuv-devel libuv)
+endif()
+
+add_library(libuv INTERFACE)
+target_include_directories(libuv SYSTEM INTERFACE ${LIBUV_INCLUDE_DIRS})
+target_compile_options(libuv INTERFACE ${LIBUV_CFLAGS_OTHER})
+target_link_options(libuv INTERFACE ${LIBUV_LDFLAGS})
+target_link_libraries(libuv INTERFACE ${LIBUV_LIBRARIES})

@@ -64,6 +64,8 @@ struct head_progress {
     uint32_t looked;     /* bytes already scanned */
     uint32_t stage;
     uint32_t header_count;
+    uint32_t facts;         /* what the headers so far said, see head_fields.h */
+    uint32_t coding_offset; /* of the first transfer coding that is not chunked */
 };
 
 enum head_result {

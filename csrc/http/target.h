@@ -43,4 +43,8 @@ bool target_resolve_path(slice raw_path, char *resolved, size_t *length,
  */
 bool target_authority_is_valid(slice authority);
 
+/* Whether two valid authorities name the same host and port: host in any case, and no
+ * port the same as the default one. */
+bool target_authority_equal(slice a, slice b, uint16_t default_port);
+
 #endif

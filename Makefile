@@ -1,0 +1,122 @@
+# One command for each thing one does with pyrs; CI calls the same. `make help` lists them.
+#
+# Everything happens in an environment of its own, $(VENV), and in build/. What is done
+# leaves a stamp in $(VENV)/made, so nothing is installed twice; a changed source rebuilds
+# what depends on it. The package is installed as users get it, not in editable mode: the
+# tests run against the files of a wheel. What the system lacks is installed or named by
+# tools/system_packages.sh.
+
+PYTHON  ?= python3
+VENV    ?= .venv
+PYTHONS ?= 3.10 3.11 3.12 3.13
+SECONDS ?= 60
+ARGS    ?=
+
+MADE    := $(VENV)/made
+BIN     := $(VENV)/bin
+PIP     := $(BIN)/python -m pip --quiet --disable-pip-version-check
+PACKAGE_FLAGS ?= -C cmake.build-type=RelWithDebInfo
+
+# Folders too: their time changes when a file is added or removed.
+SOURCES := CMakeLists.txt pyproject.toml README.md LICENSE \
+	$(shell find csrc src cmake vendor -not -path '*/__pycache__*')
+C_FILES  = $(shell find $(wildcard csrc tests examples benchmarks) -name '*.[ch]')
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: help run test test-all lint warnings format sanitize sanitized fuzz bench \
+	bench-peers wheel clean
+
+help: ## this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@echo
+	@echo '  ARGS="..." goes to pyrs (run), pytest (test, sanitize) or the benchmark (bench).'
+
+run: $(MADE)/package ## serve project_template (port 8094)
+	@$(BIN)/pyrs project_template/project.pyrs $(ARGS)
+
+test: $(MADE)/package $(MADE)/test ## all tests
+	$(BIN)/python -m pytest tests $(ARGS)
+
+test-all: ## all tests under each of PYTHONS="3.10 3.11 3.12 3.13"
+	@for version in $(PYTHONS); do tools/find_python.sh $$version >/dev/null || exit 1; done
+	@for version in $(PYTHONS); do \
+		echo "== Python $$version"; \
+		$(MAKE) --no-print-directory test VENV=.venv-$${version##*/} \
+			PYTHON="$$(tools/find_python.sh $$version)" || exit 1; \
+	done
+
+lint: $(MADE)/package $(MADE)/test $(MADE)/lint warnings ## formatting, types, stubs, compiler warnings
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest pyrs._core pyrs._bridge
+	$(BIN)/clang-format --dry-run -Werror $(C_FILES)
+
+warnings: $(MADE)/lint # the C code, by gcc and by clang, warnings as errors
+	@for compiler in gcc clang; do \
+		$(BIN)/cmake -S . -B build/warnings-$$compiler -G Ninja -Wno-dev \
+			-DCMAKE_MAKE_PROGRAM="$(CURDIR)/$(BIN)/ninja" -DCMAKE_C_COMPILER=$$compiler \
+			-DPYRS_WERROR=ON -DSKBUILD=2 -DPython_EXECUTABLE="$(CURDIR)/$(BIN)/python" \
+			>/dev/null && \
+		echo "$$compiler" && $(BIN)/cmake --build build/warnings-$$compiler -j 2 || exit 1; \
+	done
+
+format: $(MADE)/lint ## rewrite the sources in the format that lint wants
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/clang-format -i $(C_FILES)
+
+sanitize: ## unit, corpus and http tests under ASan and UBSan, assertions on
+	@tools/system_packages.sh $(PYTHON) build sanitize
+	@$(MAKE) --no-print-directory sanitized VENV=.venv-sanitize \
+		PACKAGE_FLAGS="-C cmake.build-type=RelWithDebInfo -C cmake.define.PYRS_SANITIZE=address,undefined"
+
+sanitized: $(MADE)/package $(MADE)/test
+	tools/sanitized.sh $(BIN)/python -m pytest $(wildcard $(addprefix tests/,unit corpus core http)) $(ARGS)
+
+fuzz: ## every fuzz target, SECONDS=60 each
+	@tools/system_packages.sh $(PYTHON) build fuzz
+	$(MAKE) -C tests/fuzz run SECONDS=$(SECONDS)
+
+bench: $(MADE)/package ## measure pyrs, the yardstick and the peers that are installed
+	@tools/system_packages.sh $(PYTHON) bench
+	$(BIN)/python benchmarks/bench.py $(ARGS)
+
+bench-peers: $(MADE)/tools ## install the servers that bench compares with
+	@tools/system_packages.sh $(PYTHON) peers
+	$(PIP) install --group peers
+
+wheel: $(MADE)/tools ## wheelhouse/: a wheel with libuv inside, for systems without it
+	$(PIP) install --group wheel
+	rm -rf build/wheels
+	$(PIP) wheel --no-deps --no-build-isolation -C build-dir=build/wheel-$(notdir $(VENV)) -w build/wheels .
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/auditwheel repair -w wheelhouse build/wheels/*.whl
+
+clean: ## remove all that was built, the environments too
+	rm -rf build dist wheelhouse .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# ---- the environment ----
+
+$(MADE)/tools: pyproject.toml
+	@tools/system_packages.sh $(PYTHON) build
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --upgrade 'pip>=25.1'
+	$(PIP) install --group build
+	@mkdir -p $(MADE) && touch $@
+
+$(MADE)/package: $(MADE)/tools $(SOURCES)
+	$(PIP) install --no-build-isolation -C build-dir=build/$(notdir $(VENV)) $(PACKAGE_FLAGS) .
+	@touch $@
+
+$(MADE)/test: $(MADE)/tools
+	@tools/system_packages.sh $(PYTHON) test
+	$(PIP) install --group test
+	@touch $@
+
+$(MADE)/lint: $(MADE)/tools
+	@tools/system_packages.sh $(PYTHON) lint
+	$(PIP) install --group lint
+	@touch $@

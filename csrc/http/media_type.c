@@ -1,0 +1,100 @@
+/* media_type.c - RFC 9110, 8.3.1 and 5.6.6. */
+#include "media_type.h"
+
+#include "chars.h"
+
+static slice trimmed(slice text)
+{
+    while (text.length > 0 && char_is(text.bytes[0], CHAR_BLANK))
+        text = slice_of(text.bytes + 1, text.length - 1);
+    while (text.length > 0 && char_is(text.bytes[text.length - 1], CHAR_BLANK))
+        text.length--;
+    return text;
+}
+
+static slice behind(slice text, size_t count)
+{
+    return slice_of(text.bytes + count, text.length - count);
+}
+
+static size_t token_length(slice text)
+{
+    size_t length = 0;
+
+    while (length < text.length && char_is(text.bytes[length], CHAR_TOKEN))
+        length++;
+    return length;
+}
+
+/* Length of the quoted string at the beginning of `text`, quotes included; without a
+ * closing quote the whole of it. */
+static size_t quoted_length(slice text)
+{
+    for (size_t i = 1; i < text.length; i++) {
+        if (text.bytes[i] == '"')
+            return i + 1;
+        if (text.bytes[i] == '\\')
+            i++;
+    }
+    return text.length;
+}
+
+/* Up to the next semicolon that stands outside quotes. */
+static size_t parameter_length(slice text)
+{
+    size_t i = 0;
+
+    while (i < text.length && text.bytes[i] != ';')
+        i += text.bytes[i] == '"' ? quoted_length(behind(text, i)) : 1;
+    return i;
+}
+
+bool media_type_parse(slice value, struct media_type *type)
+{
+    slice text = trimmed(value);
+    size_t type_length = token_length(text);
+
+    if (type_length == 0 || type_length == text.length ||
+        text.bytes[type_length] != '/')
+        return false;
+    size_t subtype_length = token_length(behind(text, type_length + 1));
+    if (subtype_length == 0)
+        return false;
+
+    slice essence = slice_of(text.bytes, type_length + 1 + subtype_length);
+    slice rest = trimmed(behind(text, essence.length));
+    if (rest.length > 0 && rest.bytes[0] != ';')
+        return false;
+    *type = (struct media_type){.essence = essence, .parameters = rest};
+    return true;
+}
+
+/* `parameter` is name=value; a value in quotes loses them. */
+static slice parameter_value(slice parameter, size_t name_length)
+{
+    slice value = behind(parameter, name_length + 1);
+
+    if (value.length < 2 || value.bytes[0] != '"')
+        return value;
+    if (quoted_length(value) != value.length || value.bytes[value.length - 1] != '"')
+        return value; /* not closed: as it was sent */
+    return slice_of(value.bytes + 1, value.length - 2);
+}
+
+slice media_type_parameter(const struct media_type *type, slice name)
+{
+    slice rest = type->parameters;
+
+    while (rest.length > 0) {
+        rest = behind(rest, 1); /* the semicolon */
+        size_t length = parameter_length(rest);
+        slice parameter = trimmed(slice_of(rest.bytes, length));
+        size_t name_length = token_length(parameter);
+
+        if (name_length < parameter.length && parameter.bytes[name_length] == '=' &&
+            slice_equal_ignoring_case(slice_of(parameter.bytes, name_length), name))
+            return parameter_value(parameter, name_length);
+        rest = behind(rest, length);
+    }
+    return (slice){NULL, 0};
+}
