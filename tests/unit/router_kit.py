@@ -1,4 +1,4 @@
-"""The router as Python objects, built from its sources with a counter of lookup steps."""
+"""The router as Python objects, from its sources, with a counter of lookup steps."""
 
 import atexit
 import hashlib
@@ -17,7 +17,14 @@ SOURCES = [
     *sorted(CSRC.glob("http/*.c")),
     *(
         CSRC / "serve" / f"{name}.c"
-        for name in ("error", "method_set", "resource", "route_pattern", "router", "slice_map")
+        for name in (
+            "error",
+            "method_set",
+            "resource",
+            "route_pattern",
+            "router",
+            "slice_map",
+        )
     ),
 ]
 DECLARATIONS = """
@@ -85,7 +92,8 @@ def _build() -> ModuleType:
     )
     library = builder.compile(tmpdir=str(folder))
     spec = importlib.util.spec_from_file_location(name, library)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -157,10 +165,15 @@ class Router:
         match = ffi.new("struct route_match *")
         ffi.memmove(match, b"\xa5" * ffi.sizeof(match[0]), ffi.sizeof(match[0]))
         result = lib.router_find(
-            self._router, lib.method_from_name(name_slice), name_slice, path_slice, match
+            self._router,
+            lib.method_from_name(name_slice),
+            name_slice,
+            path_slice,
+            match,
         )
         if result != lib.ROUTE_FOUND:
-            assert match.route == ffi.NULL and match.param_count == 0
+            assert match.route == ffi.NULL
+            assert match.param_count == 0
         if result == lib.ROUTE_NO_PATH:
             assert match.allow.length == 0
             return NoPath()
@@ -181,9 +194,17 @@ class Router:
             route=_text(route.pattern),
             endpoint=int(ffi.cast("uintptr_t", route.endpoint)),
             params=params,
-            rest=path[match.rest.offset : match.rest.offset + match.rest.length].decode(),
+            rest=path[
+                match.rest.offset : match.rest.offset + match.rest.length
+            ].decode(),
             allow=_text(match.allow),
         )
+
+    def match(self, request: str) -> Found:
+        """What was found, by a test that knows something is."""
+        found = self.find(request)
+        assert isinstance(found, Found)
+        return found
 
     def where(self, request: str) -> str | None:
         """The pattern of the route that was found, None if there is none."""
