@@ -100,8 +100,8 @@ def _build() -> ModuleType:
 
 
 _built = _build()
-ffi: Any = _built.ffi  # type: ignore[attr-defined]
-lib: Any = _built.lib  # type: ignore[attr-defined]
+ffi: Any = _built.ffi
+lib: Any = _built.lib
 
 KINDS = ("str", "int", "path")
 
@@ -232,4 +232,4 @@ class Router:
 def error_text(text: bytes) -> str:
     error = ffi.new("struct pyrs_error *")
     assert not lib.error_set_text(error, ffi.new("char[]", text))
-    return ffi.string(error.message).decode()
+    return str(ffi.string(error.message).decode())
