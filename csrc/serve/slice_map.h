@@ -54,21 +54,27 @@ static inline uint64_t slice_map_load(const char *bytes, size_t length)
            (uint64_t)(unsigned char)bytes[length - 1];
 }
 
-/* One multiplication per 8 bytes, the last 8 overlapping. */
+/* Spreads every bit of the hash over all of them: one multiplication moves bits only
+ * upwards, the shift brings them down again. */
+static inline uint64_t slice_map_mix(uint64_t hash)
+{
+    hash *= 0x9E3779B97F4A7C15; /* 2^64 over the golden ratio */
+    return hash ^ hash >> 32;
+}
+
+/* 8 bytes a step, the last 8 overlapping. Mixed twice at the end: the last bytes of a
+ * word are its highest bits, and keys differ in their last bytes. */
 static inline uint64_t slice_map_hash(slice key)
 {
-    const uint64_t golden = 0x9E3779B97F4A7C15; /* 2^64 over the golden ratio */
     uint64_t hash = key.length;
     size_t at = 0;
 
-    for (; at + 8 < key.length; at += 8) {
-        hash = (hash ^ slice_map_load(key.bytes + at, 8)) * golden;
-        hash ^= hash >> 32;
-    }
+    for (; at + 8 < key.length; at += 8)
+        hash = slice_map_mix(hash ^ slice_map_load(key.bytes + at, 8));
     if (key.length >= 8)
         at = key.length - 8;
-    hash = (hash ^ slice_map_load(key.bytes + at, key.length - at)) * golden;
-    return hash ^ hash >> 32;
+    hash ^= slice_map_load(key.bytes + at, key.length - at);
+    return slice_map_mix(slice_map_mix(hash));
 }
 
 /* NULL if it is not there. */
