@@ -139,7 +139,7 @@ struct pyrs_counters {
     uint64_t connections_open; /* now */
     uint64_t accept_pauses;    /* connections_max reached, or descriptors exhausted */
     uint64_t requests;         /* whole heads that were accepted */
-    uint64_t exchanges_open; /* now: requests begun and not answered yet */
+    uint64_t exchanges_open;   /* now: requests begun and not answered yet */
     uint64_t responses[6]; /* by status class, from 1xx at index 1; index 0 counts those
                               cut off */
     uint64_t rejections;   /* sum of pyrs_server_rejections */

@@ -23,17 +23,16 @@
                                                              "Found") row(303,         \
                                                                           "See Other") \
                 row(304, "Not Modified") row(305, "Use Proxy") row(                    \
-                    307,                                                               \
-                    "Temporary Redirect") row(308,                                     \
-                                              "Permanent Redirect") row(400,           \
-                                                                        "Bad Request") \
-                    row(401, "Unauthorized") row(402, "Payment Required") row(         \
-                        403, "Forbidden") row(404,                                     \
-                                              "Not Found") row(405,                    \
-                                                               "Method Not Allowed")   \
-                        row(406, "Not Acceptable") row(407, "Proxy Authentication "    \
-                                                            "Required") row(           \
-                            408, "Request Timeout") row(409, "Conflict")               \
+                    307, "Temporary Redirect") row(308, "Permanent Redirect")          \
+                    row(400, "Bad Request") row(401, "Unauthorized") row(              \
+                        402, "Payment Required") row(403,                              \
+                                                     "Forbidden") row(404,             \
+                                                                      "Not Found")     \
+                        row(405, "Method Not Allowed") row(406, "Not Acceptable") row( \
+                            407,                                                       \
+                            "Proxy Authentication "                                    \
+                            "Required") row(408, "Request Timeout") row(409,           \
+                                                                        "Conflict")    \
                             row(410, "Gone") row(411, "Length Required") row(          \
                                 412, "Precondition Failed") row(413,                   \
                                                                 "Content Too Large")   \
@@ -74,14 +73,16 @@
                                                                            "Gateway "  \
                                                                            "Timeout")  \
                                                         row(505, "HTTP Version Not "   \
-                                                                 "Supported") row(     \
-                                                            506,                       \
-                                                            "Variant Also Negotiates") \
-                                                            row(507, "Insufficient "   \
-                                                                     "Storage")        \
-                                                                row(508,               \
-                                                                    "Loop Detected")   \
-                                                                    row(511,           \
+                                                                 "Supported")          \
+                                                            row(506, "Variant Also "   \
+                                                                     "Negotiates")     \
+                                                                row(507,               \
+                                                                    "Insufficient "    \
+                                                                    "Storage")         \
+                                                                    row(508, "Loop "   \
+                                                                             "Detecte" \
+                                                                             "d") row( \
+                                                                        511,           \
                                                                         "Network "     \
                                                                         "Authenticati" \
                                                                         "on "          \

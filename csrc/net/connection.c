@@ -1,4 +1,5 @@
-/* connection.c - receiving, flushing and the ways a connection ends. See connection.h. */
+/* connection.c - receiving, flushing and the ways a connection ends. See connection.h.
+ */
 #include "connection.h"
 
 #include <assert.h>
@@ -24,8 +25,8 @@ static void poll_for(struct connection *connection, int events)
         uv_poll_stop(&connection->poll);
 }
 
-/* What libuv has to watch follows from the connection's state. Level-triggered readiness
- * that nobody acts upon would spin. */
+/* What libuv has to watch follows from the connection's state. Level-triggered
+ * readiness that nobody acts upon would spin. */
 static void update_poll(struct connection *connection)
 {
     int events = 0;
@@ -134,8 +135,7 @@ void connection_open(struct loop *loop, int fd, const union socket_address *peer
 
 static void on_closed(uv_handle_t *handle)
 {
-    struct connection *connection =
-        CONTAINER_OF(handle, struct connection, poll);
+    struct connection *connection = CONTAINER_OF(handle, struct connection, poll);
 
     if (connection->loop->settings.protocol->closed(connection))
         connection_free(connection);
@@ -204,7 +204,8 @@ static void end_output(struct connection *connection)
 
 void connection_touch(struct connection *connection)
 {
-    if (connection->state != CONNECTION_CLOSED && !list_is_linked(&connection->unflushed))
+    if (connection->state != CONNECTION_CLOSED &&
+        !list_is_linked(&connection->unflushed))
         list_append(&connection->loop->unflushed, &connection->unflushed);
 }
 
@@ -262,8 +263,7 @@ static void discard(struct connection *connection)
 static void consume(struct connection *connection, char *window, size_t length)
 {
     struct loop *loop = connection->loop;
-    size_t consumed =
-        loop->settings.protocol->received(connection, window, length);
+    size_t consumed = loop->settings.protocol->received(connection, window, length);
 
     if (connection->state != CONNECTION_OPEN || consumed == length)
         return;
@@ -322,7 +322,8 @@ static ssize_t send_some(struct connection *connection)
     int count = output_gather(&connection->output, vector, GATHER_MAX);
 
     if (count == 1)
-        return send(connection->fd, vector[0].iov_base, vector[0].iov_len, MSG_NOSIGNAL);
+        return send(connection->fd, vector[0].iov_base, vector[0].iov_len,
+                    MSG_NOSIGNAL);
     message.msg_iovlen = (size_t)count;
     return sendmsg(connection->fd, &message, MSG_NOSIGNAL);
 }
@@ -332,7 +333,8 @@ void connection_flush(struct connection *connection)
     struct loop *loop = connection->loop;
     struct output *output = &connection->output;
 
-    if (connection->blocked) { /* answered while waiting: nothing may stay in the slab */
+    if (connection
+            ->blocked) { /* answered while waiting: nothing may stay in the slab */
         if (!output_keep(output, &loop->output_store))
             connection_close(connection);
         return;

@@ -46,18 +46,18 @@ struct connection {
     char *carry; /* received and not consumed; in the carry pool or on the heap */
     uint32_t carry_length;
     int fd;
-    uint8_t state; /* enum connection_state */
+    uint8_t state;  /* enum connection_state */
     uint8_t polled; /* enum uv_poll_event that libuv watches for */
-    bool linger;        /* when finishing: let the client read before closing */
-    bool held;          /* the protocol stopped although more bytes may be at hand */
-    bool paused;        /* nothing is received: too much output waits, or the end is near */
+    bool linger;    /* when finishing: let the client read before closing */
+    bool held;      /* the protocol stopped although more bytes may be at hand */
+    bool paused;    /* nothing is received: too much output waits, or the end is near */
     bool peer_finished; /* the client has sent its last byte */
     bool blocked;       /* the socket takes no more output for now */
     union socket_address peer;
 };
 
-/* Takes over an accepted, non-blocking socket and its place under the limit; closes it if
- * memory is out. */
+/* Takes over an accepted, non-blocking socket and its place under the limit; closes it
+ * if memory is out. */
 void connection_open(struct loop *loop, int fd, const union socket_address *peer,
                      struct connection_limit *limit);
 
@@ -67,8 +67,8 @@ void connection_close(struct connection *connection);
 /* Gives the memory back. Only after the protocol's `closed` answered false. */
 void connection_free(struct connection *connection);
 
-/* No more requests: closes when the output is sent; lingering if the client may still be
- * sending, so that it can read the answer before a reset would destroy it. */
+/* No more requests: closes when the output is sent; lingering if the client may still
+ * be sending, so that it can read the answer before a reset would destroy it. */
 void connection_finish(struct connection *connection, bool linger);
 
 /* To be called after writing to the output. */

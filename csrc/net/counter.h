@@ -1,7 +1,7 @@
 /* counter.h - a number that one thread counts and any thread may read.
  *
- * One writer means no locked instruction: a relaxed load and store, plain moves on every
- * common machine, and still no data race.
+ * One writer means no locked instruction: a relaxed load and store, plain moves on
+ * every common machine, and still no data race.
  */
 #ifndef PYRS_NET_COUNTER_H
 #define PYRS_NET_COUNTER_H

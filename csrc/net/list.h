@@ -1,7 +1,7 @@
 /* list.h - a doubly linked list whose links live inside its members.
  *
- * The head is a link as well; a link that is in no list points to itself, so removing it
- * twice does no harm and `list_is_linked` tells.
+ * The head is a link as well; a link that is in no list points to itself, so removing
+ * it twice does no harm and `list_is_linked` tells.
  */
 #ifndef PYRS_NET_LIST_H
 #define PYRS_NET_LIST_H

@@ -10,7 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Accepted in one go, so that a flood of connections does not starve those there are. */
+/* Accepted in one go, so that a flood of connections does not starve those there are.
+ */
 enum { ACCEPTS_PER_TURN_MAX = 64 };
 
 /* ---- binding ---- */
@@ -118,8 +119,8 @@ static bool is_stale(const struct sockaddr_un *name)
     return refused;
 }
 
-static int bind_unix(const struct listen_address *address, uint32_t backlog, int *sockets,
-                     uint32_t count, const char **call)
+static int bind_unix(const struct listen_address *address, uint32_t backlog,
+                     int *sockets, uint32_t count, const char **call)
 {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     const char *path = address->text + strlen("unix:");

@@ -12,14 +12,16 @@
 #include "connection.h"
 
 struct listen_address {
-    char text[128]; /* as it was asked for, resolved: "127.0.0.1", "::1", "unix:/run/a" */
+    char text[128]; /* as it was asked for, resolved: "127.0.0.1", "::1", "unix:/run/a"
+                     */
     uint16_t port;
     bool is_unix;
 };
 
-/* Binds `count` sockets to one address and listens. Port 0 takes a free one; the address
- * gets the real one. Refuses a port that another process listens on, which SO_REUSEPORT
- * alone would not. Gives 0, or an errno; then *call names the system call. */
+/* Binds `count` sockets to one address and listens. Port 0 takes a free one; the
+ * address gets the real one. Refuses a port that another process listens on, which
+ * SO_REUSEPORT alone would not. Gives 0, or an errno; then *call names the system call.
+ */
 int listener_bind(struct listen_address *address, uint32_t backlog, int *sockets,
                   uint32_t count, const char **call);
 

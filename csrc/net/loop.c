@@ -37,8 +37,7 @@ static void on_tick(uv_timer_t *timer)
     struct timeout *due;
 
     while ((due = timeout_take_due(&loop->timeouts, loop_now_ms(loop)))) {
-        struct connection *connection =
-            CONTAINER_OF(due, struct connection, timeout);
+        struct connection *connection = CONTAINER_OF(due, struct connection, timeout);
 
         counter_add(&loop->counters.timeouts, 1);
         if (connection->state == CONNECTION_OPEN && !connection->blocked)
@@ -130,7 +129,8 @@ void loop_stop_at_once(struct loop *loop)
 
 static size_t receive_room(const struct loop *loop)
 {
-    /* What was left and one receive more, and as much again for what is made of them. */
+    /* What was left and one receive more, and as much again for what is made of them.
+     */
     return 2 * (loop->settings.input_bytes_max + 2 * RECEIVE_BYTES_MAX);
 }
 
@@ -147,13 +147,22 @@ static void finish_batch(struct loop *loop)
     loop->output_store.slab_used = 0;
 }
 
-static void turn(struct loop *loop)
+static bool has_work(const struct loop *loop)
+{
+    return loop->ready_count > 0 || !list_is_empty(&loop->readable);
+}
+
+void loop_turn(struct loop *loop, bool may_wait)
 {
     struct link readable;
     struct link *link;
 
+    keep_time(loop);
+    uv_run(&loop->uv, may_wait && !has_work(loop) ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+    obey(loop);
     loop->clock = time(NULL);
-    /* What becomes readable meanwhile, held bytes above all, waits for the next turn. */
+    /* What becomes readable meanwhile, held bytes above all, waits for the next turn.
+     */
     list_init(&readable);
     list_move_all(&readable, &loop->readable);
     while ((link = list_take_first(&readable))) {
@@ -166,19 +175,10 @@ static void turn(struct loop *loop)
     counter_add(&loop->counters.turns, 1);
 }
 
-static bool has_work(const struct loop *loop)
-{
-    return loop->ready_count > 0 || !list_is_empty(&loop->readable);
-}
-
 void loop_run(struct loop *loop)
 {
-    while (!loop->stopping || !list_is_empty(&loop->connections)) {
-        keep_time(loop);
-        uv_run(&loop->uv, has_work(loop) ? UV_RUN_NOWAIT : UV_RUN_ONCE);
-        obey(loop);
-        turn(loop);
-    }
+    while (!loop->stopping || !list_is_empty(&loop->connections) || has_work(loop))
+        loop_turn(loop, true);
     uv_close((uv_handle_t *)&loop->tick, NULL);
     uv_close((uv_handle_t *)&loop->wakeup, NULL);
     uv_run(&loop->uv, UV_RUN_DEFAULT);

@@ -3,8 +3,9 @@
  * A turn is: poll (libuv only notes which sockets are readable or writable), then, in
  * batches, receive and parse the readable connections, run what became ready, and flush
  * every connection with one write. Input and output of a batch lie in two slabs, used
- * from the start again when the batch is over; whatever outlives the batch was moved out.
- * So memory stays as hot in the cache as in a server that handles one socket at a time.
+ * from the start again when the batch is over; whatever outlives the batch was moved
+ * out. So memory stays as hot in the cache as in a server that handles one socket at a
+ * time.
  *
  * Running the ready ones and flushing stand outside uv_run: the libuv loop is at rest
  * while handlers run, so another thread may take it over.
@@ -28,9 +29,10 @@ struct protocol {
     void (*opened)(struct connection *connection);
     /* `bytes`: everything received and not consumed yet. Gives how many are consumed
      * now; the rest comes again. Sets connection->held if it stopped for a reason other
-     * than missing bytes: it then calls connection_resume. The bytes may be overwritten.
-     * Also called without bytes, when the client has sent its last one and when a stop
-     * has begun. Advances loop->input_used past what ready exchanges refer to. */
+     * than missing bytes: it then calls connection_resume. The bytes may be
+     * overwritten. Also called without bytes, when the client has sent its last one and
+     * when a stop has begun. Advances loop->input_used past what ready exchanges refer
+     * to. */
     size_t (*received)(struct connection *connection, char *bytes, size_t length);
     /* Runs what is ready; answers are in the connections' outputs afterwards. */
     void (*run_ready)(struct loop *loop);
@@ -116,10 +118,14 @@ bool loop_init(struct loop *loop, const struct loop_settings *settings, int *cod
 /* Everything must be closed: after loop_run, or before the first. */
 void loop_fini(struct loop *loop);
 
+/* One turn; waits for events only if it may. On the loop's thread. */
+void loop_turn(struct loop *loop, bool may_wait);
+
 /* Serves until stopped and the last connection is closed. On the loop's thread. */
 void loop_run(struct loop *loop);
 
-/* From any thread. Graceful: listeners close, connections finish. At once: all close. */
+/* From any thread. Graceful: listeners close, connections finish. At once: all close.
+ */
 void loop_stop(struct loop *loop);
 void loop_stop_at_once(struct loop *loop);
 

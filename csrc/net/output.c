@@ -84,9 +84,9 @@ char *output_reserve(struct output *output, struct output_store *store, size_t l
     bytes = malloc(length);
     if (!bytes)
         return NULL;
-    if (!append_segment(output, store,
-                        (struct segment){
-                            .bytes = bytes, .memory = SEGMENT_HEAP, .owner = bytes})) {
+    if (!append_segment(
+            output, store,
+            (struct segment){.bytes = bytes, .memory = SEGMENT_HEAP, .owner = bytes})) {
         free(bytes);
         return NULL;
     }

@@ -52,7 +52,8 @@ static int open_unnamed_file(void)
 
     if (!folder || !*folder)
         folder = "/tmp";
-    if (snprintf(path, sizeof path, "%s/pyrs-body-XXXXXX", folder) >= (int)sizeof path) {
+    if (snprintf(path, sizeof path, "%s/pyrs-body-XXXXXX", folder) >=
+        (int)sizeof path) {
         errno = ENAMETOOLONG;
         return -1;
     }
@@ -110,8 +111,7 @@ bool body_append(struct body *body, slice bytes)
 bool body_whole(struct body *body, slice *whole)
 {
     if (body->file >= 0 && body->length > 0 && !body->mapped) {
-        void *mapping =
-            mmap(NULL, body->length, PROT_READ, MAP_PRIVATE, body->file, 0);
+        void *mapping = mmap(NULL, body->length, PROT_READ, MAP_PRIVATE, body->file, 0);
 
         if (mapping == MAP_FAILED)
             return false;

@@ -27,7 +27,8 @@ void body_fini(struct body *body);
 /* False with errno set if neither memory nor disk takes the bytes. */
 bool body_append(struct body *body, slice bytes);
 
-/* The whole body, valid until body_fini. False with errno set if it cannot be mapped. */
+/* The whole body, valid until body_fini. False with errno set if it cannot be mapped.
+ */
 bool body_whole(struct body *body, slice *whole);
 
 #endif

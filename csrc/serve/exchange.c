@@ -102,7 +102,8 @@ static struct response_head head_of(struct pyrs_exchange *exchange,
     struct response_head head = {
         .status = (uint16_t)response->status,
         .server_and_date = service_server_and_date(service),
-        .content_type = slice_of(response->content_type.bytes, response->content_type.length),
+        .content_type =
+            slice_of(response->content_type.bytes, response->content_type.length),
         .fields = slice_of(response->fields.bytes, response->fields.length),
         .content_length = (int64_t)response->body.length,
     };
@@ -123,8 +124,8 @@ static void release(const struct pyrs_response *response)
 }
 
 /* Head and body in one piece. */
-static bool write_copied(struct connection *connection, const struct response_head *head,
-                         slice body)
+static bool write_copied(struct connection *connection,
+                         const struct response_head *head, slice body)
 {
     struct output_store *store = &connection->loop->output_store;
     size_t room = response_head_size_max(head) + body.length;
@@ -140,7 +141,8 @@ static bool write_copied(struct connection *connection, const struct response_he
     return true;
 }
 
-static bool write_borrowed(struct connection *connection, const struct response_head *head,
+static bool write_borrowed(struct connection *connection,
+                           const struct response_head *head,
                            const struct pyrs_response *response)
 {
     return write_copied(connection, head, (slice){0}) &&
@@ -168,7 +170,8 @@ void pyrs_exchange_respond(struct pyrs_exchange *exchange,
 {
     struct connection *connection = &exchange->http1->connection;
     struct response_head head = head_of(exchange, response);
-    size_t body_bytes = has_no_body(exchange, response->status) ? 0 : response->body.length;
+    size_t body_bytes =
+        has_no_body(exchange, response->status) ? 0 : response->body.length;
     bool borrow = body_bytes > BODY_COPY_BYTES_MAX && response->release;
     bool written;
 
@@ -178,8 +181,8 @@ void pyrs_exchange_respond(struct pyrs_exchange *exchange,
     if (borrow)
         written = write_borrowed(connection, &head, response);
     else
-        written = write_copied(connection, &head,
-                               slice_of(response->body.bytes, body_bytes));
+        written =
+            write_copied(connection, &head, slice_of(response->body.bytes, body_bytes));
     if (!borrow || !written)
         release(response);
     if (!written) {
@@ -253,8 +256,8 @@ void pyrs_exchange_header_at(const struct pyrs_exchange *exchange, uint32_t inde
 struct pyrs_slice pyrs_exchange_header(const struct pyrs_exchange *exchange,
                                        struct pyrs_slice name)
 {
-    const struct header *header = request_head_find(
-        &exchange->head, exchange->bytes, slice_of(name.bytes, name.length));
+    const struct header *header = request_head_find(&exchange->head, exchange->bytes,
+                                                    slice_of(name.bytes, name.length));
 
     return header ? head_part(exchange, header->value) : (struct pyrs_slice){0};
 }
@@ -306,7 +309,8 @@ uint16_t pyrs_exchange_server(const struct pyrs_exchange *exchange,
     } bound = {0};
     socklen_t length = sizeof bound;
 
-    if (getsockname(exchange->http1->connection.fd, (struct sockaddr *)&bound, &length) != 0)
+    if (getsockname(exchange->http1->connection.fd, (struct sockaddr *)&bound,
+                    &length) != 0)
         return 0;
     if (bound.local.sun_family != AF_UNIX)
         return write_address(&bound.internet, address);
@@ -314,7 +318,8 @@ uint16_t pyrs_exchange_server(const struct pyrs_exchange *exchange,
     return 0;
 }
 
-void pyrs_exchange_log(struct pyrs_exchange *exchange, int level, struct pyrs_slice message)
+void pyrs_exchange_log(struct pyrs_exchange *exchange, int level,
+                       struct pyrs_slice message)
 {
     struct pyrs_slice method = pyrs_exchange_method(exchange);
     struct pyrs_slice target = pyrs_exchange_raw_target(exchange);
@@ -335,8 +340,9 @@ void pyrs_exchange_log(struct pyrs_exchange *exchange, int level, struct pyrs_sl
 bool pyrs_field_is_valid(struct pyrs_slice name, struct pyrs_slice value)
 {
     static const slice OURS[] = {
-        {"content-length", 14}, {"transfer-encoding", 17}, {"connection", 10},
-        {"date", 4},            {"keep-alive", 10},        {"upgrade", 7},
+        {"content-length", 14}, {"transfer-encoding", 17},
+        {"connection", 10},     {"date", 4},
+        {"keep-alive", 10},     {"upgrade", 7},
     };
     slice given = slice_of(name.bytes, name.length);
 

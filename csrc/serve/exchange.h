@@ -2,8 +2,8 @@
  *
  * Made when the first byte of a head arrives, freed when it is answered. The request's
  * bytes lie in the loop's input slab; an exchange that outlives the batch (its body is
- * still coming, or it waits behind a slow reader) first moves them to memory of its own.
- * Spans count from `bytes`, so moving changes one pointer.
+ * still coming, or it waits behind a slow reader) first moves them to memory of its
+ * own. Spans count from `bytes`, so moving changes one pointer.
  */
 #ifndef PYRS_SERVE_EXCHANGE_H
 #define PYRS_SERVE_EXCHANGE_H
@@ -25,11 +25,12 @@ struct pyrs_exchange {
     slice path;        /* resolved; within `bytes`, in the slab, or in `kept` */
     slice body;
     char *kept; /* heap block for head, path and body, or NULL */
-    struct body incoming; /* while the body is arriving, and after if it came in pieces */
+    struct body
+        incoming; /* while the body is arriving, and after if it came in pieces */
     bool has_incoming;
     bool answered;
-    bool last;             /* the connection closes after it */
-    uint16_t status;       /* what the status page answers */
+    bool last;       /* the connection closes after it */
+    uint16_t status; /* what the status page answers */
     struct head_progress progress;
     struct request_head head;
     struct route_match match;
@@ -42,7 +43,8 @@ size_t exchange_bytes(uint32_t headers_max);
 struct pyrs_exchange *exchange_new(struct service *service, struct http1 *http1);
 void exchange_free(struct service *service, struct pyrs_exchange *exchange);
 
-/* Moves what lies in the slab to memory of the exchange's own. False if memory is out. */
+/* Moves what lies in the slab to memory of the exchange's own. False if memory is out.
+ */
 bool exchange_keep(struct pyrs_exchange *exchange);
 
 #endif

@@ -130,8 +130,8 @@ static void reject(struct http1 *http1, struct pyrs_exchange *exchange,
 static void forget_head(struct pyrs_exchange *exchange, const char *bytes)
 {
     exchange->bytes = bytes;
-    exchange->head = (struct request_head){.headers = exchange->headers,
-                                           .version_minor = 1};
+    exchange->head =
+        (struct request_head){.headers = exchange->headers, .version_minor = 1};
 }
 
 /* ---- bodies ---- */
@@ -147,8 +147,8 @@ static void set_body_timeout(struct http1 *http1)
     connection_set_timeout(&http1->connection, timeout_ms);
 }
 
-/* A body has to come at a least rate, over windows of body_timeout_ms, so that a byte now
- * and then does not hold a connection for ever. */
+/* A body has to come at a least rate, over windows of body_timeout_ms, so that a byte
+ * now and then does not hold a connection for ever. */
 static bool body_is_too_slow(const struct http1 *http1)
 {
     const struct pyrs_settings *settings = settings_of(http1);
@@ -210,8 +210,8 @@ static size_t read_sized_body(struct http1 *http1, slice bytes)
     return taken;
 }
 
-/* Moves the chunks' data together, in place; a body that came whole then needs no memory
- * of its own. */
+/* Moves the chunks' data together, in place; a body that came whole then needs no
+ * memory of its own. */
 static size_t read_chunked_body(struct http1 *http1, char *bytes, size_t length)
 {
     struct pyrs_exchange *exchange = http1->reading;
@@ -274,23 +274,23 @@ static void send_continue(struct http1 *http1)
 }
 
 /* Gives how many of the bytes behind the head belong to the body. */
-static size_t begin_body(struct http1 *http1, struct pyrs_exchange *exchange, char *bytes,
-                         size_t length)
+static size_t begin_body(struct http1 *http1, struct pyrs_exchange *exchange,
+                         char *bytes, size_t length)
 {
     const struct request_head *head = &exchange->head;
 
-    if (head->framing == BODY_NONE || (head->framing == BODY_LENGTH &&
-                                       (uint64_t)head->content_length <= length)) {
+    if (head->expect_continue && exchange->endpoint == status_page()) {
+        refuse(http1, exchange, exchange->status); /* no body is wanted */
+        return length;
+    }
+    if (head->framing == BODY_NONE ||
+        (head->framing == BODY_LENGTH && (uint64_t)head->content_length <= length)) {
         size_t body_bytes =
             head->framing == BODY_NONE ? 0 : (size_t)head->content_length;
 
         exchange->body = slice_of(bytes, body_bytes);
         dispatch(http1, exchange);
         return body_bytes;
-    }
-    if (head->expect_continue && exchange->endpoint == status_page()) {
-        refuse(http1, exchange, exchange->status); /* no body is wanted */
-        return length;
     }
     if (head->expect_continue && length == 0)
         send_continue(http1);
@@ -345,8 +345,8 @@ static void resolve_path(struct http1 *http1, struct pyrs_exchange *exchange)
     service->scratch += length;
 }
 
-/* A whole head stands at `bytes`. Gives how many bytes of it and of its body were taken;
- * 0 if it has to come again. */
+/* A whole head stands at `bytes`. Gives how many bytes of it and of its body were
+ * taken; 0 if it has to come again. */
 static size_t begin_exchange(struct http1 *http1, char *bytes, size_t length)
 {
     struct service *service = http1_service(http1);
@@ -405,7 +405,8 @@ static size_t read_head(struct http1 *http1, char *bytes, size_t length)
     if (first_bytes && !begin_head(http1))
         return 0;
     switch (request_head_parse(slice_of(bytes, length), &site->head_limits,
-                               &http1->reading->progress, &http1->reading->head, &why)) {
+                               &http1->reading->progress, &http1->reading->head,
+                               &why)) {
     case HEAD_DONE:
         return begin_exchange(http1, bytes, length);
     case HEAD_MORE:
@@ -468,11 +469,11 @@ static size_t received(struct connection *connection, char *bytes, size_t length
     size_t consumed = 0;
 
     service->scratch = bytes + length;
-    while (consumed < length && !http1->no_more && connection->state == CONNECTION_OPEN) {
-        size_t taken =
-            http1->reading_body
-                ? read_body(http1, bytes + consumed, length - consumed)
-                : read_head(http1, bytes + consumed, length - consumed);
+    while (consumed < length && !http1->no_more &&
+           connection->state == CONNECTION_OPEN) {
+        size_t taken = http1->reading_body
+                           ? read_body(http1, bytes + consumed, length - consumed)
+                           : read_head(http1, bytes + consumed, length - consumed);
 
         if (taken == 0)
             break;

@@ -1,9 +1,9 @@
 /* http1.h - HTTP/1.1 spoken on a connection: bytes to exchanges, in order.
  *
- * Reads heads and bodies as they come, finds each request's endpoint, and either answers
- * on the spot (endpoints in C, nothing before them) or makes the exchange ready. Answers
- * leave in the order of the requests because exchanges of one connection are run in
- * order, one after the other.
+ * Reads heads and bodies as they come, finds each request's endpoint, and either
+ * answers on the spot (endpoints in C, nothing before them) or makes the exchange
+ * ready. Answers leave in the order of the requests because exchanges of one connection
+ * are run in order, one after the other.
  */
 #ifndef PYRS_SERVE_HTTP1_H
 #define PYRS_SERVE_HTTP1_H
@@ -21,8 +21,8 @@ struct http1 {
     struct pyrs_exchange *reading; /* its head or body is not complete */
     struct link waiting;           /* exchanges that wait for a slow reader */
     struct chunked_decoder chunked;
-    int64_t body_left; /* of a body with a length */
-    uint32_t pending;  /* exchanges ready or waiting, not answered */
+    int64_t body_left;     /* of a body with a length */
+    uint32_t pending;      /* exchanges ready or waiting, not answered */
     uint32_t window_bytes; /* of the body since window_start_ms */
     uint64_t window_start_ms;
     uint64_t last_read_ms;

@@ -134,7 +134,8 @@ static void run_writer(void *argument)
 
 /* ---- appending ---- */
 
-/* With the lock held. False if memory is out: the lines are lost, the server goes on. */
+/* With the lock held. False if memory is out: the lines are lost, the server goes on.
+ */
 static bool make_room(struct lines *lines, size_t length)
 {
     size_t capacity = lines->capacity ? lines->capacity : 4096;

@@ -1,9 +1,9 @@
 /* log.h - records for a person: level, time, message; one line each.
  *
- * Any thread appends to a buffer; one thread writes it, so that no loop waits for a disk
- * or a terminal. Nothing is dropped: an appender waits only when LOG_PENDING_BYTES_MAX
- * are unwritten. Control characters are escaped: a line cannot be forged from outside
- * (uvicorn's CVE-2020-7694).
+ * Any thread appends to a buffer; one thread writes it, so that no loop waits for a
+ * disk or a terminal. Nothing is dropped: an appender waits only when
+ * LOG_PENDING_BYTES_MAX are unwritten. Control characters are escaped: a line cannot be
+ * forged from outside (uvicorn's CVE-2020-7694).
  */
 #ifndef PYRS_SERVE_LOG_H
 #define PYRS_SERVE_LOG_H
@@ -40,8 +40,8 @@ void log_append_lines(struct log *log, slice lines);
 enum { LOG_TIME_BYTES = 20 };
 char *log_write_time(char *out, int64_t unix_seconds);
 
-/* Copies bytes, control characters, the backslash and the quote as \xNN, at most `room` bytes;
- * gives the end. */
+/* Copies bytes, control characters, the backslash and the quote as \xNN, at most `room`
+ * bytes; gives the end. */
 char *log_escape(char *out, size_t room, slice bytes);
 
 #endif

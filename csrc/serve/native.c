@@ -1,5 +1,5 @@
-/* native.c - a C function as an endpoint (pyrs.h). Needs no interpreter, so it also shows
- * what pyrs costs without one. */
+/* native.c - a C function as an endpoint (pyrs.h). Needs no interpreter, so it also
+ * shows what pyrs costs without one. */
 #include <dlfcn.h>
 #include <stdlib.h>
 
@@ -12,7 +12,8 @@ struct native {
     void *library; /* NULL: not ours */
 };
 
-static void native_answer(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange)
+static void native_answer(struct pyrs_endpoint *endpoint,
+                          struct pyrs_exchange *exchange)
 {
     ((struct native *)(void *)endpoint)->function(exchange);
 }
@@ -63,7 +64,8 @@ struct pyrs_endpoint *pyrs_endpoint_native_load(const char *library, const char 
         dlclose(handle);
         return NULL;
     }
-    /* ISO C has no conversion from an object to a function pointer; POSIX promises it. */
+    /* ISO C has no conversion from an object to a function pointer; POSIX promises it.
+     */
     endpoint = pyrs_endpoint_native(*(pyrs_native_function **)(void *)&found);
     if (!endpoint) {
         error_set(error, 0, "out of memory");

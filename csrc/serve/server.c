@@ -1,7 +1,7 @@
 /* server.c - a server's life: routes, listeners, loops on their threads, the stop.
  *
- * The thread that calls pyrs_server_run drives no connections: it waits in a libuv loop of
- * its own for signals, for pyrs_server_stop and for the loops to end.
+ * The thread that calls pyrs_server_run drives no connections: it waits in a libuv loop
+ * of its own for signals, for pyrs_server_stop and for the loops to end.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -73,8 +73,9 @@ static void on_accept_pause(void *context, int code)
         snprintf(text, sizeof text, "accepting pauses: %s",
                  "limits.connections are open; raise it or find who holds them");
     else
-        snprintf(text, sizeof text, "accepting pauses: %s; raise the limit of open files "
-                                    "(ulimit -n) or lower limits.connections",
+        snprintf(text, sizeof text,
+                 "accepting pauses: %s; raise the limit of open files "
+                 "(ulimit -n) or lower limits.connections",
                  strerror(code));
     log_text(context, PYRS_LOG_WARNING, text);
 }
@@ -111,11 +112,13 @@ static void close_control(struct pyrs_server *server)
 
 /* ---- making ---- */
 
-/* Every connection is a descriptor: asks the system for as many, and says if it refuses. */
+/* Every connection is a descriptor: asks the system for as many, and says if it
+ * refuses. */
 static void fit_connections(struct pyrs_server *server)
 {
     struct rlimit files;
-    rlim_t wanted = (rlim_t)server->site.settings.connections_max + DESCRIPTORS_RESERVED;
+    rlim_t wanted =
+        (rlim_t)server->site.settings.connections_max + DESCRIPTORS_RESERVED;
     char text[160];
 
     server->connections.max = server->site.settings.connections_max;
@@ -250,8 +253,8 @@ bool pyrs_server_add_route(struct pyrs_server *server, const char *pattern,
 
 /* ---- listening ---- */
 
-static bool read_address(struct listen_address *address, const char *text, uint16_t port,
-                         struct pyrs_error *error)
+static bool read_address(struct listen_address *address, const char *text,
+                         uint16_t port, struct pyrs_error *error)
 {
     size_t length = strlen(text);
 
@@ -304,8 +307,8 @@ bool pyrs_server_listen(struct pyrs_server *server, const char *text, uint16_t p
         free(bound.sockets);
         free(bound.listeners);
         return error_set(error, code, "cannot listen on %s%s%.0u: %s (%s)", text,
-                         bound.address.is_unix ? "" : " port ", port, listen_fault(code),
-                         call);
+                         bound.address.is_unix ? "" : " port ", port,
+                         listen_fault(code), call);
     }
     server->bound[server->bound_count++] = bound;
     return true;
@@ -438,7 +441,8 @@ static bool open_services(struct pyrs_server *server, struct pyrs_error *error)
         }
         while (i > 0)
             service_fini(&server->services[--i]);
-        return error_set(error, -code, "cannot make an event loop: %s", uv_strerror(code));
+        return error_set(error, -code, "cannot make an event loop: %s",
+                         uv_strerror(code));
     }
     for (uint32_t i = 0; i < count; i++)
         if (!start_listeners(server, i))
@@ -484,7 +488,8 @@ bool pyrs_server_run(struct pyrs_server *server, bool handle_signals,
 
     if (!threads || server->has_run || !open_services(server, error)) {
         free(threads);
-        return error_set(error, 0, "a server runs once, and needs memory for its loops");
+        return error_set(error, 0,
+                         "a server runs once, and needs memory for its loops");
     }
     server->has_run = true;
     if (handle_signals)
@@ -528,7 +533,8 @@ static void add_counters(struct pyrs_counters *sum, const struct service *servic
         sum->rejections += counter_read(&own->rejections[i]);
 }
 
-void pyrs_server_counters(const struct pyrs_server *server, struct pyrs_counters *counters)
+void pyrs_server_counters(const struct pyrs_server *server,
+                          struct pyrs_counters *counters)
 {
     *counters = (struct pyrs_counters){0};
     for (uint32_t i = 0; i < server->site.settings.thread_count; i++)

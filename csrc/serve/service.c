@@ -31,7 +31,8 @@ bool service_init(struct service *service, const struct site *site, int *code)
     pool_init(&service->exchange_pool, exchange_bytes(settings->headers_max),
               EXCHANGES_KEPT, &service->loop.counters.allocations);
     *code = UV_ENOMEM;
-    return access_log_init(&service->access_log, settings->access_log ? site->log : NULL);
+    return access_log_init(&service->access_log,
+                           settings->access_log ? site->log : NULL);
 }
 
 void service_fini(struct service *service)
@@ -100,13 +101,15 @@ void service_run_ready(struct loop *loop)
     struct link *link;
 
     while ((link = list_take_first(&service->ready))) {
-        struct pyrs_exchange *exchange = CONTAINER_OF(link, struct pyrs_exchange, queue);
+        struct pyrs_exchange *exchange =
+            CONTAINER_OF(link, struct pyrs_exchange, queue);
         const struct interpreter *needed = exchange->endpoint->class->interpreter;
 
         loop->ready_count--;
         if (http1_must_wait(exchange))
             continue;
-        if (needed) /* a C endpoint between two in Python does not mind being attached */
+        if (needed) /* a C endpoint between two in Python does not mind being attached
+                     */
             visit_begin(service, &visit, needed);
         http1_run(exchange);
     }

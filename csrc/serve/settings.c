@@ -11,7 +11,7 @@ enum { KIB = 1024, MIB = 1024 * KIB, SECOND = 1000 };
 enum {
     THREADS = 2,
     THREADS_MAX = 1024,
-    LISTEN_BACKLOG = 1024,        /* a burst of connections waits instead of being dropped */
+    LISTEN_BACKLOG = 1024, /* a burst of connections waits instead of being dropped */
     REQUEST_LINE_BYTES = 8 * KIB, /* RFC 9112, 3: at least 8000 */
     HEAD_BYTES = 32 * KIB,        /* cookies and tokens included, with room to spare */
     HEAD_BYTES_MAX = 1 * MIB,     /* the input slab holds a whole head */
@@ -22,8 +22,8 @@ enum {
     CONNECTIONS = 10000,
     HEAD_TIMEOUT = 30 * SECOND,
     BODY_TIMEOUT = 30 * SECOND,
-    BODY_RATE_MIN = 240,          /* bytes a second: slower than any modem */
-    IDLE_TIMEOUT = 75 * SECOND,   /* what browsers and proxies expect */
+    BODY_RATE_MIN = 240,        /* bytes a second: slower than any modem */
+    IDLE_TIMEOUT = 75 * SECOND, /* what browsers and proxies expect */
     SEND_TIMEOUT = 30 * SECOND,
     STOP_TIMEOUT = 30 * SECOND,
     SERVER_NAME_BYTES_MAX = 127,
@@ -71,7 +71,8 @@ bool settings_check(const struct pyrs_settings *settings, struct pyrs_error *err
         return error_set(error, 0, "server_name cannot be sent as a header");
     return in_range(settings->thread_count, 1, THREADS_MAX, "thread_count", error) &&
            in_range(settings->listen_backlog, 1, 65535, "listen_backlog", error) &&
-           in_range(settings->head_bytes_max, 256, HEAD_BYTES_MAX, "head_bytes_max", error) &&
+           in_range(settings->head_bytes_max, 256, HEAD_BYTES_MAX, "head_bytes_max",
+                    error) &&
            in_range(settings->request_line_bytes_max, 64, settings->head_bytes_max,
                     "request_line_bytes_max", error) &&
            in_range(settings->headers_max, 1, HEADERS_MAX, "headers_max", error) &&

@@ -1,5 +1,5 @@
-/* site.h - what one project.pyrs describes, fixed while it is served: read by every loop
- * without a lock. */
+/* site.h - what one project.pyrs describes, fixed while it is served: read by every
+ * loop without a lock. */
 #ifndef PYRS_SERVE_SITE_H
 #define PYRS_SERVE_SITE_H
 

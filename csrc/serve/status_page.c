@@ -14,8 +14,8 @@ void status_page_respond(struct pyrs_exchange *exchange, uint16_t status)
     slice reason = status_reason(status);
     char fields[ALLOW_BYTES_MAX], page[80];
     int fields_bytes = 0;
-    int page_bytes = snprintf(page, sizeof page, "%u %.*s\n", status, (int)reason.length,
-                              reason.bytes);
+    int page_bytes = snprintf(page, sizeof page, "%u %.*s\n", status,
+                              (int)reason.length, reason.bytes);
     struct pyrs_response response = {.status = status};
 
     if (allow.length && allow.length < sizeof fields - 16)

@@ -1,0 +1,214 @@
+/* A stream of requests gives the same answers however it is cut, and whether endpoints
+ * answer on the spot or wait for an interpreter; afterwards nothing is left open.
+ *
+ * Runs the whole server side of a connection (csrc/net, csrc/serve) over a socket pair,
+ * with the fuzzer's bytes as the client. The first bytes of the input say where to cut.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/connection.h"
+#include "serve/http1.h"
+#include "serve/site.h"
+
+enum { CUTS = 4, OUTPUT_BYTES_MAX = 4 * 1024 * 1024 };
+
+struct answers {
+    char *bytes;
+    size_t length;
+};
+
+/* ---- a site in two versions ---- */
+
+static void echo(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange)
+{
+    struct pyrs_response response = {.status = 200};
+
+    (void)endpoint;
+    response.content_type = pyrs_exchange_header(exchange, PYRS_TEXT("x-probe"));
+    response.body = pyrs_exchange_body(exchange);
+    pyrs_exchange_respond(exchange, &response);
+}
+
+static void path(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange)
+{
+    (void)endpoint;
+    pyrs_exchange_respond(exchange, &(struct pyrs_response){
+                                        .status = 200,
+                                        .body = pyrs_exchange_path(exchange),
+                                    });
+}
+
+static void *attach(void *context)
+{
+    return context;
+}
+
+static void detach(void *context, void *attached)
+{
+    assert(context == attached);
+}
+
+static void nothing(void *context)
+{
+    (void)context;
+}
+
+static void keep(struct pyrs_endpoint *endpoint)
+{
+    (void)endpoint;
+}
+
+static const struct interpreter INTERPRETER = {attach, detach, nothing, NULL};
+static const struct endpoint_class CLASSES[2][2] = {
+    {{"echo", NULL, echo, keep}, {"path", NULL, path, keep}},
+    {{"echo", &INTERPRETER, echo, keep}, {"path", &INTERPRETER, path, keep}},
+};
+
+static struct service *make_service(int version)
+{
+    static struct site sites[2];
+    static struct pyrs_endpoint endpoints[2][2];
+    static struct service services[2];
+    struct site *site = &sites[version];
+    int code;
+
+    pyrs_settings_init(&site->settings);
+    site->settings.body_bytes_max = 100000;
+    site->settings.body_memory_bytes_max = 1000;
+    site->head_limits = (struct head_limits){1024, 4096, 16};
+    site->settings.head_bytes_max = 4096;
+    site->settings.headers_max = 16;
+    site->log = log_open("/dev/null", PYRS_LOG_ERROR);
+    site->router = router_new();
+    site->interpreter = version ? &INTERPRETER : NULL;
+    for (int i = 0; i < 2; i++)
+        endpoints[version][i].class = &CLASSES[version][i];
+    if (!router_add(site->router, "/echo", "GET,POST", &endpoints[version][0], NULL) ||
+        !router_add(site->router, "/*", NULL, &endpoints[version][1], NULL) ||
+        !service_init(&services[version], site, &code))
+        abort();
+    return &services[version];
+}
+
+/* ---- one conversation ---- */
+
+static void collect(int client, struct answers *answers)
+{
+    ssize_t n;
+
+    while ((n = recv(client, answers->bytes + answers->length,
+                     OUTPUT_BYTES_MAX - answers->length, MSG_DONTWAIT)) > 0)
+        answers->length += (size_t)n;
+}
+
+static void turns(struct service *service, int client, struct answers *answers)
+{
+    for (int i = 0; i < 6; i++) {
+        loop_turn(&service->loop, false);
+        collect(client, answers);
+    }
+}
+
+/* All of it, however slowly the other side reads. */
+static void send_all(struct service *service, int client, const uint8_t *bytes,
+                     size_t length, struct answers *answers)
+{
+    while (length > 0) {
+        ssize_t n = send(client, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+        if (n > 0) {
+            bytes += n;
+            length -= (size_t)n;
+        }
+        turns(service, client, answers);
+        if (n < 0 && counter_read(&service->loop.counters.connections_open) == 0)
+            return;
+    }
+}
+
+static struct answers converse(struct service *service, const uint8_t *bytes,
+                               size_t length, const uint8_t *cuts, int cut_count)
+{
+    static struct connection_limit limit = {.max = 1000};
+    struct answers answers = {.bytes = malloc(OUTPUT_BYTES_MAX)};
+    union socket_address peer = {.any.sa_family = AF_UNIX};
+    size_t sent = 0;
+    int pair[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) != 0)
+        abort();
+    limit.open++;
+    connection_open(&service->loop, pair[0], &peer, &limit);
+    for (int i = 0; i < cut_count; i++) {
+        size_t end = sent + (length - sent) * cuts[i] / 256;
+
+        send_all(service, pair[1], bytes + sent, end - sent, &answers);
+        sent = end;
+    }
+    send_all(service, pair[1], bytes + sent, length - sent, &answers);
+    shutdown(pair[1], SHUT_WR);
+    for (int i = 0;
+         i < 1000 && counter_read(&service->loop.counters.connections_open) > 0; i++)
+        turns(service, pair[1], &answers);
+    collect(pair[1], &answers);
+    close(pair[1]);
+    assert(counter_read(&service->loop.counters.connections_open) == 0);
+    assert(counter_read(&service->counters.exchanges_open) == 0);
+    return answers;
+}
+
+/* ---- comparing ---- */
+
+/* Interim responses depend on what has arrived, dates on the clock. */
+static void drop(struct answers *answers, const char *from, size_t length)
+{
+    char *found;
+
+    while ((found = memmem(answers->bytes, answers->length, from, strlen(from)))) {
+        size_t behind = answers->length - (size_t)(found - answers->bytes);
+        size_t dropped = length < behind ? length : behind;
+
+        memmove(found, found + dropped, behind - dropped);
+        answers->length -= dropped;
+    }
+}
+
+static void normalise(struct answers *answers)
+{
+    assert(answers->length == 0 || memcmp(answers->bytes, "HTTP/1.1 ", 9) == 0);
+    drop(answers, "HTTP/1.1 100 Continue\r\n\r\n", 25);
+    drop(answers, "Date: ", 6 + HTTP_DATE_BYTES + 2);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
+{
+    static struct service *services[2];
+    struct answers answers[3];
+
+    if (length < CUTS)
+        return 0;
+    for (int i = 0; i < 2 && !services[1]; i++)
+        services[i] = make_service(i);
+    answers[0] = converse(services[0], data + CUTS, length - CUTS, data, 0);
+    answers[1] = converse(services[0], data + CUTS, length - CUTS, data, CUTS);
+    answers[2] = converse(services[1], data + CUTS, length - CUTS, data, CUTS);
+    for (int i = 0; i < 3; i++)
+        normalise(&answers[i]);
+    for (int i = 1; i < 3; i++)
+        if (answers[0].length != answers[i].length ||
+            memcmp(answers[0].bytes, answers[i].bytes, answers[0].length) != 0) {
+            fprintf(stderr, "--- 0\n%.*s\n--- %d\n%.*s\n", (int)answers[0].length,
+                    answers[0].bytes, i, (int)answers[i].length, answers[i].bytes);
+            abort();
+        }
+    for (int i = 0; i < 3; i++)
+        free(answers[i].bytes);
+    return 0;
+}
