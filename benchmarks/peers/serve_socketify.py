@@ -1,0 +1,22 @@
+"""socketify: python serve_socketify.py PORT"""
+
+import sys
+from typing import Any
+
+from socketify import App, AppListenOptions
+
+
+def hello(response: Any, request: Any) -> None:
+    response.write_header("Content-Type", "text/html").end("Hello, World!")
+
+
+async def echo(response: Any, request: Any) -> None:
+    body = await response.get_data()
+    response.write_header("Content-Type", "text/html").end(body.getvalue())
+
+
+app = App()
+app.get("/*", hello)
+app.post("/*", echo)
+app.listen(AppListenOptions(host="127.0.0.1", port=int(sys.argv[1])), lambda _: None)
+app.run()
