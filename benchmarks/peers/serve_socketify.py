@@ -10,9 +10,15 @@ def hello(response: Any, request: Any) -> None:
     response.write_header("Content-Type", "text/html").end("Hello, World!")
 
 
-async def echo(response: Any, request: Any) -> None:
-    body = await response.get_data()
-    response.write_header("Content-Type", "text/html").end(body.getvalue())
+def echo(response: Any, request: Any) -> None:
+    body = bytearray()
+
+    def take(response: Any, chunk: bytes | None, is_last: bool) -> None:
+        body.extend(chunk or b"")
+        if is_last:
+            response.write_header("Content-Type", "text/html").end(bytes(body))
+
+    response.on_data(take)
 
 
 app = App()
