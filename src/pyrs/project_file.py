@@ -21,7 +21,7 @@ from msgspec import UNSET, UnsetType, inspect
 from pyrs import jsonc
 from pyrs.config import ENDPOINTS, Entry, Project
 from pyrs.errors import PyrsError
-from pyrs.jsonc import Array, Node, Object, Scalar, Spot
+from pyrs.jsonc import Array, Member, Node, Object, Scalar, Spot
 
 __all__ = ["Fault", "ProjectError", "ProjectFile", "nearest", "read_project_file"]
 
@@ -170,45 +170,50 @@ def _read_struct(
     if not isinstance(node, Object):
         file.fault(key, f"found {node.text}, expected an object in braces")
         return UNSET
-    prefix = f"{key}." if key else ""
     fields = {field.encode_name: field for field in kind.fields}
     values: dict[str, object] = {}
-    seen: dict[str, Spot] = {}
-    for member in node.members:
-        place = prefix + member.key
-        if member.key in seen:
-            first = seen[member.key]
-            file.faults.append(
-                Fault(
-                    file.name,
-                    member.spot,
-                    place,
-                    f"again; it stands in line {first.line} too",
-                )
-            )
-            continue
-        seen[member.key] = member.spot
-        if member.key not in fields:
-            message = "unknown key" + (
-                nearest(member.key, fields) or f", expected one of {', '.join(fields)}"
-            )
-            file.faults.append(Fault(file.name, member.spot, place, message))
-            continue
+    for name, member in _known_members(file, key, node, fields).items():
+        place = _join(key, name)
         file.spots[place] = member.node.spot
-        target = fields[member.key]
-        value = _read(file, place, member.node, target.type)
+        value = _read(file, place, member.node, fields[name].type)
         if value is not UNSET:
-            values[target.name] = value
-    for name, target in fields.items():
-        if target.required and name not in seen:
-            _, expected = _strip(target.type)
-            file.fault(key, f'key "{name}" is missing, expected {expected}')
-        if target.required and isinstance(_strip(target.type)[0], inspect.ListType):
+            values[fields[name].name] = value
+    required = [field for field in kind.fields if field.required]
+    for target in required:
+        bare, expected = _strip(target.type)
+        if not any(member.key == target.encode_name for member in node.members):
+            message = f'key "{target.encode_name}" is missing, expected {expected}'
+            file.fault(key, message)
+        if isinstance(bare, inspect.ListType):
             values.setdefault(target.name, [])
-    if any(target.required and target.name not in values for target in kind.fields):
+    if any(target.name not in values for target in required):
         return UNSET
     made: object = kind.cls(**values)
     return made
+
+
+def _known_members(
+    file: ProjectFile, key: str, node: Object, names: Iterable[str]
+) -> dict[str, Member]:
+    """The first member of each known key; the others are faults."""
+    members: dict[str, Member] = {}
+    for member in node.members:
+        message = ""
+        if first := members.get(member.key):
+            message = f"found twice, first in line {first.spot.line}"
+        elif member.key not in names:
+            hint = nearest(member.key, names) or f", expected one of {_listed(names)}"
+            message = f"unknown key{hint}"
+        else:
+            members[member.key] = member
+        if message:
+            place = _join(key, member.key)
+            file.faults.append(Fault(file.name, member.spot, place, message))
+    return members
+
+
+def _join(key: str, name: str) -> str:
+    return f"{key}.{name}" if key else name
 
 
 def _check_endpoints(file: ProjectFile, modules: Array) -> None:
@@ -261,6 +266,10 @@ def _within(value: float, low: float | None, high: float | None) -> bool:
     return (low is None or low <= value) and (high is None or value <= high)
 
 
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
+
+
 def _quoted(names: Iterable[str]) -> str:
     return " and ".join(f'"{name}"' for name in names)
 
@@ -285,7 +294,7 @@ def _expected(kind: inspect.Type) -> str:
         case inspect.FloatType(ge=low, le=high):
             return f"a number from {low} to {high}"
         case inspect.LiteralType(values=values):
-            return "one of " + ", ".join(f'"{value}"' for value in values)
+            return f"one of {_listed(map(str, values))}"
         case inspect.StrType(min_length=least):
             return "text that is not empty" if least else "text"
         case inspect.ListType():
