@@ -26,6 +26,7 @@ __all__ = [
     "Project",
     "Settings",
     "Timeouts",
+    "contradiction",
     "validate",
 ]
 
@@ -71,8 +72,8 @@ class Limits(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     head: Annotated[
         int,
         Meta(
-            ge=128,
-            le=16 * MIB,
+            ge=256,
+            le=MIB,
             description="Largest head: the request line and all headers. Past it: 431. "
             "Room for a full set of cookies and a large token.",
             extra={"unit": "bytes"},
@@ -82,7 +83,7 @@ class Limits(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
         int,
         Meta(
             ge=1,
-            le=10_000,
+            le=4096,
             description="Most headers in a request. Past it: 431. Browsers send "
             "about 20.",
         ),
@@ -112,11 +113,11 @@ class Limits(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
             ge=0,
             le=2**32 - 1,
             description="Least rate of a request body, over each window of "
-            "`timeouts.body`; a slower client is cut off, so that bytes sent one a "
-            "second do not hold a connection for hours. 0: any rate.",
+            "`timeouts.body`; a slower client is cut off, so that a byte a second does "
+            "not hold a connection for hours. 0: any rate.",
             extra={"unit": "bytes a second"},
         ),
-    ] = 100
+    ] = 240
     connections: Annotated[
         int,
         Meta(
@@ -187,10 +188,10 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
     server_name: Annotated[
         str,
         Meta(
-            max_length=128,
+            max_length=127,
             pattern=r"^([!-~]([ -~]*[!-~])?)?$(?!\n)",
             description='The `Server` header of every response; `""` sends none.',
-            extra={"expected": "text of at most 128 printable ASCII characters"},
+            extra={"expected": "text of at most 127 printable ASCII characters"},
         ),
     ] = "pyrs"
     access_log: Annotated[
@@ -204,7 +205,11 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
         ),
     ] = ""
     log_level: Annotated[
-        LogLevel, Meta(description="Least level of what the log takes.")
+        LogLevel,
+        Meta(
+            description="Least level of what the log takes.",
+            extra={"expected": '"debug", "info", "warning" or "error"'},
+        ),
     ] = "warning"
     limits: Annotated[Limits, Meta(description="How much a client may send.")] = (
         Limits()
@@ -340,6 +345,15 @@ class Project(Settings, forbid_unknown_fields=True, frozen=True, kw_only=True):
     ]
 
 
+def contradiction(settings: Settings) -> tuple[str, str] | None:
+    """A key whose value another key rules out, and the reason."""
+    limits = settings.limits
+    if limits.request_line > limits.head:
+        found = f"found {limits.request_line}"
+        return "limits.request_line", f"{found}, expected at most limits.head"
+    return None
+
+
 def validate(settings: Settings) -> None:
     """Checks what Python code made; msgspec checks types and ranges only when it reads.
 
@@ -349,3 +363,5 @@ def validate(settings: Settings) -> None:
         msgspec.convert(msgspec.to_builtins(settings), type(settings))
     except (msgspec.ValidationError, TypeError) as error:
         raise PyrsError(f"settings: {error}") from None
+    if fault := contradiction(settings):
+        raise PyrsError("settings: " + ": ".join(fault))

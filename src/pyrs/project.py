@@ -308,7 +308,7 @@ def _other_line(file: ProjectFile, added: dict[int, Entry], entry: Entry) -> str
 
 
 def _user_traceback(error: BaseException) -> str:
-    """The traceback of user code, without the frames of pyrs and importlib around it."""
+    """The traceback of user code, without the frames of pyrs and importlib."""
     frame = error.__traceback__
     while frame is not None and _is_foreign(frame):
         frame = frame.tb_next

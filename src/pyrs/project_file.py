@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 from msgspec import UNSET, UnsetType, inspect
 
 from pyrs import jsonc
-from pyrs.config import ENDPOINTS, Entry, Project
+from pyrs.config import ENDPOINTS, Entry, Project, contradiction
 from pyrs.errors import PyrsError
 from pyrs.jsonc import Array, Member, Node, Object, Scalar, Spot
 
@@ -119,6 +119,8 @@ def _read_project(file: ProjectFile, root: Node) -> None:
     project = _read(file, "", root, inspect.type_info(Project))
     if isinstance(project, Project):
         file.project = project
+        if fault := contradiction(project):
+            file.fault(*fault)
     for member in root.members if isinstance(root, Object) else ():
         if member.key == "modules" and isinstance(member.node, Array):
             _check_endpoints(file, member.node)
