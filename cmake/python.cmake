@@ -38,3 +38,8 @@ endif()
 set_target_properties(_core _bridge PROPERTIES INSTALL_RPATH "${PYRS_BESIDE}")
 install(TARGETS pyrs _core _bridge LIBRARY DESTINATION pyrs)
 install(FILES csrc/pyrs.h DESTINATION pyrs/include)
+
+# What `pyrs new` copies; its JSON Schema is a link to the one in the package.
+install(DIRECTORY project_template DESTINATION pyrs
+  PATTERN "__pycache__" EXCLUDE
+  PATTERN "project.schema.json" EXCLUDE)

@@ -1,0 +1,105 @@
+"""The control calls of csrc/pyrs.h, as cffi offers them.
+
+Each releases the GIL while it is in C. What the functions do, who owns what and which
+may be called from any thread stands in csrc/pyrs.h.
+"""
+
+from typing import Any, Final, Literal, overload
+
+# cffi gives every pointer and struct one type; these names say which is meant.
+class CData: ...
+
+class Error(CData):
+    code: int
+    @property
+    def message(self) -> CData: ...
+
+class Slice(CData):
+    bytes: CData
+    length: int
+
+class Settings(CData):
+    thread_count: int
+    listen_backlog: int
+    tcp_nodelay: bool
+    server_name: CData
+    request_line_bytes_max: int
+    head_bytes_max: int
+    headers_max: int
+    body_bytes_max: int
+    body_memory_bytes_max: int
+    connections_max: int
+    head_timeout_ms: int
+    body_timeout_ms: int
+    body_rate_min: int
+    idle_timeout_ms: int
+    send_timeout_ms: int
+    stop_timeout_ms: int
+    log_path: CData
+    log_level: int
+    access_log: bool
+
+class ServerPointer(CData): ...
+class EndpointPointer(CData): ...
+
+class FFI:
+    NULL: Final[Any]
+    @overload
+    def new(self, cdecl: Literal["struct pyrs_error *"]) -> Error: ...
+    @overload
+    def new(self, cdecl: Literal["struct pyrs_settings *"]) -> Settings: ...
+    @overload
+    def new(self, cdecl: Literal["char[]"], init: bytes) -> CData: ...
+    @overload
+    def new(self, cdecl: str, init: object = ...) -> Any: ...
+    @overload
+    def cast(
+        self, cdecl: Literal["struct pyrs_endpoint *"], value: int
+    ) -> EndpointPointer: ...
+    @overload
+    def cast(self, cdecl: str, value: object) -> Any: ...
+    def string(self, cdata: CData, maxlen: int = ...) -> bytes: ...
+    def gc(self, cdata: CData, destructor: object, size: int = ...) -> Any: ...
+    def release(self, cdata: CData) -> None: ...
+    def typeof(self, cdecl: str | CData) -> Any: ...
+
+class Lib:
+    PYRS_LOG_DEBUG: Final = 10
+    PYRS_LOG_INFO: Final = 20
+    PYRS_LOG_WARNING: Final = 30
+    PYRS_LOG_ERROR: Final = 40
+
+    def pyrs_settings_init(self, settings: Settings) -> None: ...
+    def pyrs_version(self) -> CData: ...
+    def pyrs_server_new(self, settings: Settings, error: Error) -> ServerPointer: ...
+    def pyrs_server_free(self, server: ServerPointer) -> None: ...
+    def pyrs_server_add_route(
+        self,
+        server: ServerPointer,
+        pattern: bytes,
+        methods: bytes | CData,
+        endpoint: EndpointPointer,
+        error: Error,
+    ) -> bool: ...
+    def pyrs_server_listen(
+        self, server: ServerPointer, address: bytes, port: int, error: Error
+    ) -> bool: ...
+    def pyrs_server_port(self, server: ServerPointer, listener: int) -> int: ...
+    def pyrs_server_run(
+        self, server: ServerPointer, handle_signals: bool, error: Error
+    ) -> bool: ...
+    def pyrs_server_stop(self, server: ServerPointer) -> None: ...
+    def pyrs_server_log(
+        self, server: ServerPointer, level: int, message: Slice
+    ) -> None: ...
+    def pyrs_server_counters(self, server: ServerPointer, counters: Any) -> None: ...
+    def pyrs_rejection_count(self) -> int: ...
+    def pyrs_rejection_text(self, kind: int) -> CData: ...
+    def pyrs_server_rejections(self, server: ServerPointer, kind: int) -> int: ...
+    def pyrs_endpoint_native(self, function: CData) -> EndpointPointer: ...
+    def pyrs_endpoint_native_load(
+        self, library: bytes, symbol: bytes, error: Error
+    ) -> EndpointPointer: ...
+
+ffi: FFI
+lib: Lib

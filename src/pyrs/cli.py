@@ -1,0 +1,287 @@
+"""The command `pyrs`: words from a shell to calls of the other modules.
+
+    pyrs [PROJECT]         serve a project
+    pyrs new FOLDER        begin one
+    pyrs check [PROJECT]   load and check one
+
+`new` and `check` are commands only as the first word; a file of that name is ./new.
+The ranges of options are those of pyrs.config. A wrong word gives one message and exit
+status 2, any other failure one message and 1.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import msgspec.inspect
+
+import pyrs
+from pyrs.config import Entry, Project
+from pyrs.errors import PyrsError
+from pyrs.new import new_project
+from pyrs.project import endpoint_name, load_project, serve
+from pyrs.project_file import ProjectError
+
+__all__ = ["entry_point", "main"]
+
+PROJECT_FILE: Final = "project.pyrs"
+INTERRUPTED: Final = 130  # what a shell gives for a program that SIGINT ended
+CONTEXT: Final[dict[str, Any]] = {
+    "help_option_names": ["-h", "--help"],
+    "max_content_width": 88,
+}
+EPILOG: Final = """\b
+Commands:
+  pyrs new FOLDER        begin a project: a folder with a copy of the template
+  pyrs check [PROJECT]   load and check a project, print its routes, serve nothing
+
+Options stand above the keys of the project file, which are explained in
+docs/configuration.md."""
+
+
+def entry_point() -> None:
+    """What the installed command and `python -m pyrs` call."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs a command line, without the program's name, and gives the exit status."""
+    words = list(argv)
+    commands = {"new": new_command, "check": check_command}
+    command, name = serve_command, "pyrs"
+    if words and words[0] in commands:
+        command, name = commands[words[0]], f"pyrs {words[0]}"
+        del words[0]
+    try:
+        command.main(words, prog_name=name, standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return 2
+    except click.UsageError as error:
+        _complain(f"{error.format_message()}\nTry '{name} --help'.")
+        return 2
+    except ProjectError as error:
+        count = len(error.faults)
+        faults = "1 fault" if count == 1 else f"{count} faults"
+        _complain(f"{faults} in {error.faults[0].file}\n{error}")
+        return 1
+    except PyrsError as error:
+        _complain(str(error))
+        return 1
+    except click.Abort:
+        return INTERRUPTED
+    return 0
+
+
+def _complain(message: str) -> None:
+    sys.stdout.flush()
+    click.echo(f"pyrs: {message}", err=True)
+
+
+def _range_of(key: str) -> click.IntRange:
+    """The range of a key of the project file, as pyrs.config has it."""
+    project = msgspec.inspect.type_info(Project)
+    assert isinstance(project, msgspec.inspect.StructType)
+    kind = next(field.type for field in project.fields if field.name == key)
+    while isinstance(kind, msgspec.inspect.Metadata):
+        kind = kind.type
+    assert isinstance(kind, msgspec.inspect.IntType)
+    return click.IntRange(kind.ge, kind.le)
+
+
+def _print_version(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        click.echo(f"pyrs {pyrs.__version__}")
+        context.exit()
+
+
+def _change_folder(_: click.Context, __: click.Parameter, folder: str | None) -> None:
+    if folder is None:
+        return
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise PyrsError(f"--chdir {folder}: {reason}") from None
+
+
+chdir_option = click.option(
+    "--chdir",
+    metavar="DIR",
+    is_eager=True,
+    expose_value=False,
+    callback=_change_folder,
+    help="Change to a folder before anything else.",
+)
+
+
+@click.command(context_settings=CONTEXT, epilog=EPILOG)
+@click.argument("project", required=False)
+@click.option("--host", metavar="ADDR", help="Address to listen on, or unix:PATH.")
+@click.option(
+    "-b",
+    "--bind",
+    metavar="ADDR[:PORT]",
+    help="Address and port in one; an IPv6 address stands in brackets.",
+)
+@click.option(
+    "-p",
+    "--port",
+    type=_range_of("http_listen_port"),
+    metavar="N",
+    help="Port to listen on; 0 takes a free one and prints it.",
+)
+@click.option(
+    "--threads",
+    type=_range_of("thread_count"),
+    metavar="N",
+    help="Event-loop threads.",
+)
+@click.option(
+    "--backlog",
+    type=_range_of("listen_backlog"),
+    metavar="N",
+    help="Connections the system queues until they are accepted.",
+)
+@chdir_option
+@click.option(
+    "-l",
+    "--log",
+    "--file-log",
+    metavar="FILE",
+    help="Append the log to a file instead of standard error.",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Log from level info on.")
+@click.option("-d", "--debug", is_flag=True, help="Log from level debug on.")
+@click.option(
+    "--access-log/--no-access-log",
+    default=None,
+    help="One line in the log for each request, or none.",
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Print the version.",
+)
+@click.pass_context
+def serve_command(
+    context: click.Context,
+    project: str | None,
+    host: str | None,
+    bind: str | None,
+    port: int | None,
+    threads: int | None,
+    backlog: int | None,
+    log: str | None,
+    verbose: bool,
+    debug: bool,
+    access_log: bool | None,
+) -> None:
+    """Serve what a PROJECT file describes; project.pyrs if there is one here."""
+    if project is None and not Path(PROJECT_FILE).is_file():
+        raise click.exceptions.NoArgsIsHelpError(context)
+    if bind is not None:
+        host, port = _with_bind(bind, host, port)
+    if host == "":
+        raise click.UsageError("--host: found nothing, expected an address")
+    if log == "":
+        raise click.UsageError("--log: found nothing, expected a file")
+    changes: dict[str, Any] = {
+        "thread_count": threads,
+        "listen_backlog": backlog,
+        "log": log,
+        "log_level": "debug" if debug else "info" if verbose else None,
+        "access_log": access_log,
+    }
+    given = {name: value for name, value in changes.items() if value is not None}
+    if not serve(_project_path(project), host, port, **given):
+        _complain("stopped; requests that were still running have been cut off")
+
+
+@click.command(context_settings=CONTEXT)
+@click.argument("folder")
+def new_command(folder: str) -> None:
+    """Begin a project in a new FOLDER: a copy of the template, ready to run."""
+    for path in new_project(folder):
+        click.echo(f"Created {path}")
+    click.echo(f"Now run:\n  pyrs {Path(folder) / PROJECT_FILE}")
+
+
+@click.command(context_settings=CONTEXT)
+@click.argument("project", required=False)
+@chdir_option
+def check_command(project: str | None) -> None:
+    """Load and check a PROJECT, print its routes, and serve nothing.
+
+    The modules are imported and the classes made, as at a start.
+    """
+    path = _project_path(project)
+    loaded = load_project(path)
+    loaded.server.close()
+    rows = [_row(entry) for entry in loaded.entries]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
+    routes = "1 route" if len(rows) == 1 else f"{len(rows)} routes"
+    click.echo(f"{path}: {routes}, no fault")
+
+
+def _row(entry: Entry) -> tuple[str, str, str]:
+    methods = entry.methods if isinstance(entry.methods, list) else ["all methods"]
+    return entry.path, ",".join(methods), endpoint_name(entry)
+
+
+def _project_path(word: str | None) -> str:
+    """Raises UsageError for a word that is no file but means something elsewhere."""
+    if word is None:
+        return PROJECT_FILE
+    path = Path(word)
+    if path.is_dir():
+        inside = path / PROJECT_FILE
+        hint = f"; {inside} is there" if inside.is_file() else ""
+        raise click.UsageError(f"{word}: found a folder, expected a project file{hint}")
+    if ":" in word and not path.exists():
+        raise click.UsageError(
+            f"{word}: found a module and an application, expected a project file"
+        )
+    return word
+
+
+def _with_bind(
+    bind: str, host: str | None, port: int | None
+) -> tuple[str | None, int | None]:
+    """--bind together with --host and --port, as long as they do not say it twice."""
+    bound_host, bound_port = parse_bind(bind)
+    if host is not None and bound_host is not None:
+        raise click.UsageError("--bind and --host both give an address")
+    if port is not None and bound_port is not None:
+        raise click.UsageError("--bind and --port both give a port")
+    return (
+        host if bound_host is None else bound_host,
+        port if bound_port is None else bound_port,
+    )
+
+
+def parse_bind(text: str) -> tuple[str | None, int | None]:
+    """ADDR, ADDR:PORT, :PORT, [IPv6], [IPv6]:PORT or unix:PATH."""
+    if text.startswith("unix:"):
+        return text, None
+    host, colon, digits = text.rpartition(":")
+    if text.endswith("]") or not colon:
+        host, colon, digits = text, "", ""
+    if ":" in host and not (host.startswith("[") and host.endswith("]")):
+        raise click.UsageError(f"--bind {text}: an IPv6 address stands in brackets")
+    if not colon and (not host or host.isdigit()):
+        raise click.UsageError(f"--bind {text}: expected ADDR[:PORT], or :PORT")
+    if colon and not (digits.isascii() and digits.isdigit() and int(digits) <= 65_535):
+        raise click.UsageError(f"--bind {text}: expected a port from 0 to 65535")
+    return host or None, int(digits) if colon else None

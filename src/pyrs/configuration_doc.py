@@ -1,0 +1,180 @@
+"""What is generated from pyrs.config: the JSON Schema and docs/configuration.md.
+
+    python -m pyrs.configuration_doc FOLDER
+
+writes both into a checkout of pyrs; a test fails when they are not current.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from msgspec import NODEFAULT, UNSET, inspect
+
+from pyrs.config import ENDPOINTS, Entry, Limits, Project, Settings, Timeouts
+
+__all__ = ["configuration_page", "json_schema", "main"]
+
+SCHEMA_PATH: Final = "src/pyrs/project.schema.json"
+PAGE_PATH: Final = "docs/configuration.md"
+
+INTRODUCTION: Final = """\
+# project.pyrs
+
+<!-- Generated from src/pyrs/config.py by `python -m pyrs.configuration_doc .` -->
+
+A project is one file: JSON with `//` and `/* */` comments and trailing commas, in
+UTF-8. `pyrs project.pyrs` serves it, `pyrs check project.pyrs` only checks it, and
+`pyrs new FOLDER` begins one. Relative folders, files and modules are found from the
+file's own folder, whatever the working directory.
+
+```jsonc
+{
+  "$schema": "./project.schema.json",
+  "http_listen_port": 8094,
+  "modules": [
+    {"path": "/hello", "module": "main", "class": "Api", "handler": "hello"},
+    {"path": "/users/{id:int}", "module": "users", "handler": "show"},
+  ],
+}
+```
+
+Whatever is wrong with a file stops the start, with one message for each fault: file,
+line and column, key, what was found and what was expected.
+
+`"$schema"` lets editors complete and explain the keys; `pyrs new` puts the schema
+beside the project. An editor has to know that `*.pyrs` is JSON with comments; in Visual
+Studio Code that is `"files.associations": {"*.pyrs": "jsonc"}`.
+
+Options of the [command line](command-line.md) stand above the file, the file above the
+defaults.
+"""
+
+SECTIONS: Final = (
+    (
+        "Keys",
+        Project,
+        "All keys may be left out, except `modules`.",
+    ),
+    (
+        "`modules`",
+        Entry,
+        "Each entry has a `path`, `methods` if it does not answer all of them, and the "
+        "keys of one endpoint: {endpoints}. Each entry gets its own instance of its "
+        "class, made once, at start, in the order of the file.",
+    ),
+    ("`limits`", Limits, "How much a client may send."),
+    ("`timeouts`", Timeouts, "How long a client may keep the server waiting."),
+)
+
+
+def json_schema() -> str:
+    """The JSON Schema of project.pyrs, as the text of its file."""
+    schema = msgspec.json.schema(Project)
+    entry = schema["$defs"]["Entry"]
+    entry["oneOf"] = [{"required": list(kind.required)} for kind in ENDPOINTS]
+    for kind in ENDPOINTS:
+        for name in (*kind.required[1:], *kind.optional):
+            entry.setdefault("dependentRequired", {})[name] = [kind.required[0]]
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "project.pyrs",
+        **schema,
+        "allowComments": True,  # these two are Visual Studio Code's
+        "allowTrailingCommas": True,
+    }
+    return msgspec.json.format(msgspec.json.encode(schema), indent=2).decode() + "\n"
+
+
+def configuration_page() -> str:
+    """docs/configuration.md, as the text of its file."""
+    endpoints = "; ".join(
+        f"a {kind.title} has {_codes(kind.required)}"
+        + (f" and may have {_codes(kind.optional)}" if kind.optional else "")
+        for kind in ENDPOINTS
+    )
+    parts = [INTRODUCTION]
+    for title, kind, text in SECTIONS:
+        rows = "\n".join(_row(field) for field in _fields(kind))
+        text = text.format(endpoints=endpoints)
+        head = "| key | value | default | |\n|---|---|---|---|"
+        parts.append(f"## {title}\n\n{text}\n\n{head}\n{rows}\n")
+    return "\n".join(parts)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Writes the generated files into the checkout that is named."""
+    if len(argv) != 1:
+        print("usage: python -m pyrs.configuration_doc FOLDER", file=sys.stderr)
+        return 2
+    folder = Path(argv[0])
+    (folder / SCHEMA_PATH).write_text(json_schema(), encoding="utf-8")
+    (folder / PAGE_PATH).write_text(configuration_page(), encoding="utf-8")
+    return 0
+
+
+def _fields(kind: type[msgspec.Struct]) -> list[inspect.Field]:
+    """A struct's own fields before the inherited ones."""
+    struct = inspect.type_info(kind)
+    assert isinstance(struct, inspect.StructType)
+    inherited = Settings.__struct_fields__ if kind is Project else ()
+    return sorted(struct.fields, key=lambda field: field.name in inherited)
+
+
+def _row(field: inspect.Field) -> str:
+    told: dict[str, Any] = {}
+    kind = field.type
+    while isinstance(kind, inspect.Metadata):
+        told |= (kind.extra_json_schema or {}) | (kind.extra or {})
+        kind = kind.type
+    description = told.get("description", "").replace("|", "\\|")
+    value = told.get("expected") or _value(kind)
+    value += f", {told['unit']}" if "unit" in told else ""
+    return f"| `{field.encode_name}` | {value} | {_default(field)} | {description} |"
+
+
+def _value(kind: inspect.Type) -> str:
+    match kind:
+        case inspect.BoolType():
+            return "true or false"
+        case inspect.IntType(ge=low, le=high):
+            return f"integer, {_number(low)} to {_number(high)}"
+        case inspect.FloatType(ge=low, le=high):
+            return f"number, {_number(low)} to {_number(high)}"
+        case inspect.StrType():
+            return "text"
+        case inspect.ListType():
+            return "list"
+        case inspect.StructType(cls=cls):
+            return f"object, [below](#{cls.__name__.lower()})"
+    raise AssertionError(f"pyrs.config uses a type without words for it: {kind}")
+
+
+def _number(value: float | None) -> str:
+    names = {2**32 - 1: "2^32-1", 2**53 - 1: "2^53-1"}
+    return names.get(int(value or 0), f"{value:,}")
+
+
+def _default(field: inspect.Field) -> str:
+    if field.required:
+        return "required"
+    if field.default in (UNSET, NODEFAULT):
+        return ""
+    if isinstance(field.default, msgspec.Struct):
+        return ""
+    value = field.default
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return f"`{msgspec.json.encode(value).decode()}`"
+
+
+def _codes(names: Iterable[str]) -> str:
+    return " and ".join(f"`{name}`" for name in names)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

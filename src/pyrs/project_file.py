@@ -1,0 +1,306 @@
+"""project.pyrs: from a file's text to a Project, with every fault that is in it.
+
+The types of pyrs.config say what may stand where; this walks the text's nodes beside
+them. A fault does not end the walk: a key that is wrong is left at its default and
+told, so that one run shows all there is to mend. Whether what an entry names exists
+is the business of pyrs.project, which adds its faults to the same list.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from msgspec import UNSET, UnsetType, inspect
+
+from pyrs import jsonc
+from pyrs.config import ENDPOINTS, Entry, Project, contradiction
+from pyrs.errors import PyrsError
+from pyrs.jsonc import Array, Member, Node, Object, Scalar, Spot
+
+__all__ = ["Fault", "ProjectError", "ProjectFile", "nearest", "read_project_file"]
+
+BOM: Final = b"\xef\xbb\xbf"
+
+
+class Fault(NamedTuple):
+    """One thing to mend in a project file."""
+
+    file: str
+    spot: Spot
+    key: str  # "modules[0].path"; empty for the text as a whole
+    message: str
+    traceback: str = ""  # of user code that raised
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.spot.line}:{self.spot.column}"
+        message = f"{self.key}: {self.message}" if self.key else self.message
+        trace = "".join(f"\n  {line}" for line in self.traceback.splitlines())
+        return f"{place}: {message}{trace}"
+
+
+class ProjectError(PyrsError):
+    """A project that cannot be served; its text lists every fault, one a line."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = sorted(faults, key=lambda fault: fault.spot)
+        super().__init__("\n".join(map(str, self.faults)))
+
+
+@dataclass
+class ProjectFile:
+    """A project file as far as it could be read, its faults so far, and its places."""
+
+    path: Path
+    name: str  # as the user gave it, for messages
+    project: Project = field(default_factory=lambda: Project(modules=[]))
+    entries: dict[int, Entry] = field(default_factory=dict)  # the sound ones of modules
+    faults: list[Fault] = field(default_factory=list)
+    spots: dict[str, Spot] = field(default_factory=dict)  # of each key's value
+
+    @property
+    def folder(self) -> Path:
+        """What relative paths and modules are found from."""
+        return self.path.parent
+
+    def fault(self, key: str, message: str, traceback: str = "") -> None:
+        """Notes a fault at the value of a key, or at the nearest thing around it."""
+        place = key
+        while place not in self.spots and place:
+            place = place[: max(place.rfind("."), place.rfind("["), 0)]
+        spot = self.spots.get(place, Spot(1, 1))
+        self.faults.append(Fault(self.name, spot, key, message, traceback))
+
+
+def read_project_file(path: str | os.PathLike[str]) -> ProjectFile:
+    """Reads and checks a file; what is wrong with its content stands in `faults`.
+
+    Raises PyrsError if there is no such file, or it cannot be read.
+    """
+    name = os.fspath(path)
+    try:
+        data = Path(name).read_bytes()
+    except OSError as error:
+        raise PyrsError(f"{name}: {_system_message(error)}") from None
+    file = ProjectFile(Path(name).resolve(), name)
+    try:
+        root = jsonc.parse(data.removeprefix(BOM).decode())
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        fault = Fault(name, Spot(line, 1), "", "the file is not UTF-8")
+        file.faults.append(fault)
+    except jsonc.TextFault as error:
+        file.faults.append(Fault(name, error.spot, "", error.message))
+    else:
+        _read_project(file, root)
+    return file
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """'; did you mean "x"?', or nothing if no word is near."""
+    known = {known.lower(): known for known in words}
+    close = difflib.get_close_matches(word.lower(), known, n=1)
+    return f'; did you mean "{known[close[0]]}"?' if close else ""
+
+
+def _system_message(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file"
+    return (error.strerror or str(error)).lower()
+
+
+def _read_project(file: ProjectFile, root: Node) -> None:
+    file.spots[""] = root.spot
+    project = _read(file, "", root, inspect.type_info(Project))
+    if isinstance(project, Project):
+        file.project = project
+        if fault := contradiction(project):
+            file.fault(*fault)
+    for member in root.members if isinstance(root, Object) else ():
+        if member.key == "modules" and isinstance(member.node, Array):
+            _check_endpoints(file, member.node)
+
+
+def _read(file: ProjectFile, key: str, node: Node, kind: inspect.Type) -> object:
+    """The node as a value of that type; UNSET, and a fault noted, if it is none."""
+    bare, expected = _strip(kind)
+    if isinstance(bare, inspect.StructType):
+        return _read_struct(file, key, node, bare)
+    if isinstance(bare, inspect.ListType):
+        return _read_list(file, key, node, bare)
+    hint = ""
+    if isinstance(node, Scalar):
+        if _fits(node.value, bare):
+            is_float = isinstance(bare, inspect.FloatType)
+            return float(node.value or 0) if is_float else node.value
+        if isinstance(bare, inspect.LiteralType):
+            hint = nearest(str(node.value), map(str, bare.values))
+    file.fault(key, f"found {node.text}, expected {expected}{hint}")
+    return UNSET
+
+
+def _read_list(
+    file: ProjectFile, key: str, node: Node, kind: inspect.ListType
+) -> list[object] | UnsetType:
+    if not isinstance(node, Array):
+        file.fault(key, f"found {node.text}, expected a list")
+        return UNSET
+    if kind.min_length and len(node.items) < kind.min_length:
+        file.fault(
+            key, f"found an empty list, expected at least {kind.min_length} item"
+        )
+    values = []
+    for index, item in enumerate(node.items):
+        place = f"{key}[{index}]"
+        file.spots[place] = item.spot
+        value = _read(file, place, item, kind.item_type)
+        if value is not UNSET:
+            values.append(value)
+        if isinstance(value, Entry):
+            file.entries[index] = value
+    return values
+
+
+def _read_struct(
+    file: ProjectFile, key: str, node: Node, kind: inspect.StructType
+) -> object:
+    if not isinstance(node, Object):
+        file.fault(key, f"found {node.text}, expected an object in braces")
+        return UNSET
+    fields = {field.encode_name: field for field in kind.fields}
+    values: dict[str, object] = {}
+    for name, member in _known_members(file, key, node, fields).items():
+        place = _join(key, name)
+        file.spots[place] = member.node.spot
+        value = _read(file, place, member.node, fields[name].type)
+        if value is not UNSET:
+            values[fields[name].name] = value
+    required = [field for field in kind.fields if field.required]
+    for target in required:
+        bare, expected = _strip(target.type)
+        if not any(member.key == target.encode_name for member in node.members):
+            message = f'key "{target.encode_name}" is missing, expected {expected}'
+            file.fault(key, message)
+        if isinstance(bare, inspect.ListType):
+            values.setdefault(target.name, [])
+    if any(target.name not in values for target in required):
+        return UNSET
+    made: object = kind.cls(**values)
+    return made
+
+
+def _known_members(
+    file: ProjectFile, key: str, node: Object, names: Iterable[str]
+) -> dict[str, Member]:
+    """The first member of each known key; the others are faults."""
+    members: dict[str, Member] = {}
+    for member in node.members:
+        message = ""
+        if first := members.get(member.key):
+            message = f"found twice, first in line {first.spot.line}"
+        elif member.key not in names:
+            hint = nearest(member.key, names) or f", expected one of {_listed(names)}"
+            message = f"unknown key{hint}"
+        else:
+            members[member.key] = member
+        if message:
+            place = _join(key, member.key)
+            file.faults.append(Fault(file.name, member.spot, place, message))
+    return members
+
+
+def _join(key: str, name: str) -> str:
+    return f"{key}.{name}" if key else name
+
+
+def _check_endpoints(file: ProjectFile, modules: Array) -> None:
+    """An entry has the keys of exactly one endpoint, and all that this one needs."""
+    for index, node in enumerate(modules.items):
+        if isinstance(node, Object):
+            message = _endpoint_fault({member.key for member in node.members})
+            if message:
+                file.fault(f"modules[{index}]", message)
+                file.entries.pop(index, None)
+
+
+def _endpoint_fault(keys: set[str]) -> str:
+    kinds = [kind for kind in ENDPOINTS if keys & {*kind.required, *kind.optional}]
+    if not kinds:
+        ways = ", or ".join(_quoted(kind.required) for kind in ENDPOINTS)
+        return f"found no endpoint, expected {ways}"
+    if len(kinds) > 1:
+        titles = " and ".join(kind.title for kind in kinds)
+        return f"found two endpoints ({titles}), expected one"
+    missing = [name for name in kinds[0].required if name not in keys]
+    if missing:
+        return f"missing {_quoted(missing)}: {kinds[0].title} needs it"
+    return ""
+
+
+def _fits(value: object, kind: inspect.Type) -> bool:
+    """As msgspec itself checks a scalar; a test holds the two together."""
+    match kind:
+        case inspect.BoolType():
+            return isinstance(value, bool)
+        case inspect.IntType(ge=low, le=high):
+            return type(value) is int and _within(value, low, high)
+        case inspect.FloatType(ge=low, le=high):
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                return False
+            return _within(value, low, high)
+        case inspect.LiteralType(values=values):
+            return isinstance(value, str) and value in values
+        case inspect.StrType(min_length=least, max_length=most, pattern=pattern):
+            if not isinstance(value, str) or (
+                pattern and not re.search(pattern, value)
+            ):
+                return False
+            return (least or 0) <= len(value) and (most is None or len(value) <= most)
+    raise AssertionError(f"pyrs.config uses a type that is not checked here: {kind}")
+
+
+def _within(value: float, low: float | None, high: float | None) -> bool:
+    return (low is None or low <= value) and (high is None or value <= high)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return " and ".join(f'"{name}"' for name in names)
+
+
+def _strip(kind: inspect.Type) -> tuple[inspect.Type, str]:
+    """The type without its wrappings, and how a message calls what it takes."""
+    told = ""
+    while True:
+        if isinstance(kind, inspect.Metadata):
+            told = told or (kind.extra or {}).get("expected", "")
+            kind = kind.type
+        else:
+            return kind, told or _expected(kind)
+
+
+def _expected(kind: inspect.Type) -> str:
+    match kind:
+        case inspect.BoolType():
+            return "true or false"
+        case inspect.IntType(ge=low, le=high):
+            return f"a whole number from {low} to {high}"
+        case inspect.FloatType(ge=low, le=high):
+            return f"a number from {low} to {high}"
+        case inspect.LiteralType(values=values):
+            return f"one of {_listed(map(str, values))}"
+        case inspect.StrType(min_length=least):
+            return "text that is not empty" if least else "text"
+        case inspect.ListType():
+            return "a list"
+        case inspect.StructType():
+            return "an object in braces"
+    raise AssertionError(f"pyrs.config uses a type without words for it: {kind}")

@@ -1,0 +1,282 @@
+"""A server, driven from Python: routes, listeners, run, stop, counters.
+
+Control crosses to the core through cffi, one call at a time and with the GIL released;
+requests never pass here. `Server.run` stays in C until `Server.stop` is called, from
+any thread, or a signal comes.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from pyrs import _bridge
+from pyrs._core import ffi, lib
+from pyrs.config import Settings, validate
+from pyrs.errors import PyrsError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from pyrs._core import CData, EndpointPointer, Error, ServerPointer
+
+__all__ = ["Counters", "RouteError", "Server"]
+
+LOG_LEVELS = {
+    "debug": lib.PYRS_LOG_DEBUG,
+    "info": lib.PYRS_LOG_INFO,
+    "warning": lib.PYRS_LOG_WARNING,
+    "error": lib.PYRS_LOG_ERROR,
+}
+
+
+class RouteError(PyrsError):
+    """A malformed pattern, or a path and method that another route has."""
+
+
+class Counters(msgspec.Struct, frozen=True, kw_only=True):
+    """What a server has done so far, summed over its loops."""
+
+    connections_accepted: int
+    connections_open: int  # now
+    accept_pauses: int
+    requests: int
+    exchanges_open: int  # now
+    responses: tuple[int, ...]  # by status class, 1xx at index 1; 0: cut off
+    rejections: int
+    timeouts: int
+    bytes_received: int
+    bytes_sent: int
+    handler_runs: int
+    handler_time_ns: int
+    turns: int
+    allocations: int
+    rejected: dict[str, int]  # what was wrong with requests, and how often
+
+
+class Server:
+    """An HTTP server: add routes, listen, run.
+
+        server = Server()
+        server.add_route("/hello", lambda request: "world")
+        server.listen("127.0.0.1", 8080)
+        server.run()
+
+    Routes and listeners are added before `run`, in the thread that made the server.
+    `close` frees what the server holds; a `with` statement calls it.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        """Raises PyrsError if a setting is out of range or the log cannot be opened."""
+        settings = settings or Settings()
+        validate(settings)
+        error = ffi.new("struct pyrs_error *")
+        pointer = _new_server(settings, error)
+        if pointer == ffi.NULL:
+            raise PyrsError(_message(error))
+        self._pointer: ServerPointer | None = ffi.gc(pointer, lib.pyrs_server_free)
+        self._listeners = 0
+        self._lock = threading.Lock()  # between close and the calls of other threads
+        self._running = False
+
+    def add_route(
+        self,
+        path: str,
+        handler: Callable[[Any], object],
+        methods: Iterable[str] | None = None,
+        name: str | None = None,
+    ) -> None:
+        """Lets a callable answer the requests for a path pattern, "/users/{id:int}".
+
+        `methods` defaults to all of them; `name` is what logs call the handler. Raises
+        RouteError.
+        """
+        if isinstance(methods, str):
+            raise TypeError('methods is a list of names, as in ["GET"]')
+        name = name or getattr(handler, "__qualname__", repr(handler))
+        address = _bridge.endpoint(handler, name)
+        self._add(path, methods, ffi.cast("struct pyrs_endpoint *", address))
+
+    def add_native(
+        self,
+        path: str,
+        library: str | os.PathLike[str],
+        symbol: str,
+        methods: Iterable[str] | None = None,
+    ) -> None:
+        """Lets a C function of a shared library, compiled against pyrs.h, answer.
+
+        Raises PyrsError if the library cannot be loaded or lacks the symbol, or
+        RouteError.
+        """
+        error = ffi.new("struct pyrs_error *")
+        endpoint = lib.pyrs_endpoint_native_load(
+            os.fsencode(library), symbol.encode(), error
+        )
+        if endpoint == ffi.NULL:
+            raise PyrsError(_message(error))
+        self._add(path, methods, endpoint)
+
+    def listen(self, host: str = "127.0.0.1", port: int = 0) -> int:
+        """Binds an address and gives the port; may be called for several.
+
+        `host` is an IPv4 or IPv6 address, a host name or "unix:PATH"; port 0 takes a
+        free one. Connections are accepted from `run` on. Raises PyrsError.
+        """
+        if not 0 <= port <= 65_535:
+            raise PyrsError(f"port: found {port}, expected 0 to 65535")
+        pointer = self._open()
+        error = ffi.new("struct pyrs_error *")
+        address = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+        if not lib.pyrs_server_listen(pointer, os.fsencode(address), port, error):
+            raise PyrsError(_listen_message(host, port, error))
+        self._listeners += 1
+        return lib.pyrs_server_port(pointer, self._listeners - 1)
+
+    def run(self, handle_signals: bool | None = None) -> bool:
+        """Serves until it is stopped; False if running requests were cut off.
+
+        SIGINT and SIGTERM stop the server, a second one at once, and SIGUSR1 reopens
+        the log, if `handle_signals`: by default in the main thread, and only there.
+        Raises PyrsError if the server could not go on.
+        """
+        if handle_signals is None:
+            handle_signals = threading.current_thread() is threading.main_thread()
+        pointer = self._open()
+        error = ffi.new("struct pyrs_error *")
+        self._running = True
+        try:
+            finished = lib.pyrs_server_run(pointer, handle_signals, error)
+        finally:
+            self._running = False
+        if not finished and ffi.string(error.message):
+            raise PyrsError(_message(error))
+        return finished
+
+    def stop(self) -> None:
+        """Stops `run`, from any thread: no new connections, running requests finish.
+
+        They have `timeouts.stop`; a second call does not wait for them.
+        """
+        with self._lock:
+            if self._pointer is not None:
+                lib.pyrs_server_stop(self._pointer)
+
+    def counters(self) -> Counters:
+        """What the server has done so far. From any thread."""
+        with self._lock:
+            return _counters(self._open())
+
+    def close(self) -> None:
+        """Frees the server with its routes and listeners. Not while it runs."""
+        with self._lock:
+            if self._running:
+                raise PyrsError("the server is running: call stop, and wait for run")
+            if self._pointer is not None:
+                pointer, self._pointer = self._pointer, None
+                ffi.release(pointer)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _add(
+        self, path: str, methods: Iterable[str] | None, endpoint: EndpointPointer
+    ) -> None:
+        names = ffi.NULL if methods is None else ",".join(methods).encode()
+        error = ffi.new("struct pyrs_error *")
+        added = lib.pyrs_server_add_route(
+            self._open(), path.encode(), names, endpoint, error
+        )
+        if not added:
+            raise RouteError(_message(error))
+
+    def _open(self) -> ServerPointer:
+        if self._pointer is None:
+            raise PyrsError("the server is closed")
+        return self._pointer
+
+
+def _new_server(settings: Settings, error: Error) -> ServerPointer:
+    """The core copies the strings, so they have to live only until it returns."""
+    texts: list[CData] = []
+
+    def text(value: str) -> CData:
+        texts.append(ffi.new("char[]", os.fsencode(value)))
+        return texts[-1]
+
+    limits, timeouts = settings.limits, settings.timeouts
+    core = ffi.new("struct pyrs_settings *")
+    lib.pyrs_settings_init(core)
+    core.thread_count = settings.thread_count
+    core.listen_backlog = settings.listen_backlog
+    core.tcp_nodelay = settings.tcp_nodelay
+    core.server_name = text(settings.server_name)
+    core.request_line_bytes_max = limits.request_line
+    core.head_bytes_max = limits.head
+    core.headers_max = limits.headers
+    core.body_bytes_max = limits.body
+    core.body_memory_bytes_max = limits.body_memory
+    core.body_rate_min = limits.body_rate
+    core.connections_max = limits.connections
+    core.head_timeout_ms = _milliseconds(timeouts.head)
+    core.body_timeout_ms = _milliseconds(timeouts.body)
+    core.idle_timeout_ms = _milliseconds(timeouts.idle)
+    core.send_timeout_ms = _milliseconds(timeouts.send)
+    core.stop_timeout_ms = _milliseconds(timeouts.stop)
+    core.log_path = text(settings.log) if settings.log else ffi.NULL
+    core.log_level = LOG_LEVELS[settings.log_level]
+    core.access_log = settings.access_log
+    return lib.pyrs_server_new(core, error)
+
+
+def _milliseconds(seconds: float) -> int:
+    """0 means never, so what is more than nothing is a millisecond at least."""
+    return max(round(seconds * 1000), 1) if seconds else 0
+
+
+def _counters(pointer: ServerPointer) -> Counters:
+    core = ffi.new("struct pyrs_counters *")
+    lib.pyrs_server_counters(pointer, core)
+    names = [name for name, _ in ffi.typeof("struct pyrs_counters").fields]
+    values: dict[str, Any] = {name: getattr(core, name) for name in names}
+    values["responses"] = tuple(values["responses"])
+    rejected = {
+        ffi.string(lib.pyrs_rejection_text(kind)).decode(): count
+        for kind in range(lib.pyrs_rejection_count())
+        if (count := lib.pyrs_server_rejections(pointer, kind))
+    }
+    return Counters(**values, rejected=rejected)
+
+
+def _message(error: Error) -> str:
+    return ffi.string(error.message).decode(errors="replace") or "unknown reason"
+
+
+def _listen_message(host: str, port: int, error: Error) -> str:
+    is_unix = host.startswith("unix:")
+    place = host if is_unix else f"{f'[{host}]' if ':' in host else host}:{port}"
+    hints = {
+        errno.EADDRINUSE: "another program listens there; choose another with --port",
+        errno.EADDRNOTAVAIL: "this machine has no such address; 0.0.0.0 means all",
+    }
+    if not is_unix and port < 1024:
+        hints[errno.EACCES] = hints[errno.EPERM] = (
+            "ports below 1024 need the right to bind them; choose another with --port"
+        )
+    hint = "" if is_unix else hints.get(error.code, "")
+    reason = os.strerror(error.code).lower() if error.code else _message(error)
+    return f"cannot listen on {place}: {reason}" + (f" ({hint})" if hint else "")
