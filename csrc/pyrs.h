@@ -117,9 +117,9 @@ bool pyrs_server_listen(struct pyrs_server *server, const char *address, uint16_
 /* The port of the n-th successful pyrs_server_listen; 0 for a unix socket. */
 uint16_t pyrs_server_port(const struct pyrs_server *server, uint32_t listener);
 
-/* Serves until it was stopped; true if every running request could finish. SIGINT and
- * SIGTERM stop it (a second one at once) and SIGUSR1 reopens the log, if
- * handle_signals. */
+/* Serves until it was stopped; true if every running request could finish, false
+ * without a message if some were cut off. SIGINT and SIGTERM stop it (a second one at
+ * once) and SIGUSR1 reopens the log, if handle_signals. */
 bool pyrs_server_run(struct pyrs_server *server, bool handle_signals,
                      struct pyrs_error *error);
 
