@@ -40,6 +40,16 @@ struct pyrs_endpoint *pyrs_endpoint_native(pyrs_native_function *function)
     return &native->endpoint;
 }
 
+/* The library calls pyrs_exchange_respond and its kin; Python has loaded the core with
+ * its symbols hidden from others. */
+static void show_core_symbols(void)
+{
+    Dl_info core;
+
+    if (dladdr((const void *)pyrs_version(), &core) && core.dli_fname)
+        dlopen(core.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_GLOBAL);
+}
+
 static const char *load_fault(void)
 {
     const char *fault = dlerror();
@@ -51,9 +61,10 @@ struct pyrs_endpoint *pyrs_endpoint_native_load(const char *library, const char 
                                                 struct pyrs_error *error)
 {
     struct pyrs_endpoint *endpoint;
-    void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
-    void *found;
+    void *handle, *found;
 
+    show_core_symbols();
+    handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
     if (!handle) {
         error_set(error, 0, "cannot load the shared library: %s", load_fault());
         return NULL;
