@@ -27,12 +27,9 @@ def peers() -> list[str]:
 
 
 def install(python: Path, requirement: str) -> bool:
+    pip = [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check"]
     done = subprocess.run(
-        [str(python), "-m", "pip", "install", "--disable-pip-version-check", "-q"]
-        + [requirement],
-        capture_output=True,
-        text=True,
-        check=False,
+        [*pip, "install", requirement], capture_output=True, text=True, check=False
     )
     if done.returncode == 0:
         print(f"{requirement}: installed")
