@@ -80,13 +80,12 @@ fuzz: ## every fuzz target, SECONDS=60 each
 	@tools/system_packages.sh $(PYTHON) build fuzz
 	$(MAKE) -C tests/fuzz run SECONDS=$(SECONDS)
 
-bench: $(MADE)/package ## measure pyrs, the yardstick and the peers that are installed
-	@tools/system_packages.sh $(PYTHON) bench
-	$(BIN)/python benchmarks/bench.py $(ARGS)
+bench: $(MADE)/package $(MADE)/bench ## measure pyrs, the yardstick and the peers that are installed
+	$(BIN)/python benchmarks/run.py $(ARGS)
 
-bench-peers: $(MADE)/tools ## install the servers that bench compares with
-	@tools/system_packages.sh $(PYTHON) peers
-	$(PIP) install --group peers
+bench-peers: ## install the servers that bench compares with, into .venv-peers
+	@tools/system_packages.sh $(PYTHON) peers || true
+	$(PYTHON) benchmarks/peers/install.py
 
 wheel: $(MADE)/tools ## wheelhouse/: a wheel with libuv inside, for systems without it
 	$(PIP) install --group wheel
@@ -114,6 +113,11 @@ $(MADE)/package: $(MADE)/tools $(SOURCES)
 $(MADE)/test: $(MADE)/tools
 	@tools/system_packages.sh $(PYTHON) test
 	$(PIP) install --group test
+	@touch $@
+
+$(MADE)/bench: $(MADE)/tools
+	@tools/system_packages.sh $(PYTHON) bench
+	$(PIP) install --group bench
 	@touch $@
 
 $(MADE)/lint: $(MADE)/tools

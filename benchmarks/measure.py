@@ -176,11 +176,13 @@ def measure(
 ) -> Measurement:
     """Raises Failed if the measurement does not count."""
     answer_bytes = await_ready(process, port, load)
-    run_wrk(port, load, WARM_UP_SECONDS)
-    cpu_before = tree_cpu_seconds(process.pid)
-    result = run_wrk(port, load, seconds)
-    if process.poll() is not None:
-        raise Failed(f"ended under load, exit status {process.returncode}")
+    try:
+        run_wrk(port, load, WARM_UP_SECONDS)
+        cpu_before = tree_cpu_seconds(process.pid)
+        result = run_wrk(port, load, seconds)
+    finally:
+        if process.poll() is not None:
+            raise Failed(f"ended under load, exit status {process.returncode}")
     cpu = tree_cpu_seconds(process.pid) - cpu_before
     check(result, load, answer_bytes)
     try:

@@ -7,21 +7,20 @@ __attribute__((visibility("default"))) void echo(struct pyrs_exchange *exchange)
 
 void hello(struct pyrs_exchange *exchange)
 {
-    pyrs_exchange_respond(exchange, &(struct pyrs_response){
-                                        .status = 200,
-                                        .content_type =
-                                            PYRS_TEXT("text/html; charset=utf-8"),
-                                        .body = PYRS_TEXT("Hello, World!"),
-                                    });
+    pyrs_exchange_respond(exchange,
+                          &(struct pyrs_response){
+                              .status = 200,
+                              .content_type = PYRS_TEXT("text/html; charset=utf-8"),
+                              .body = PYRS_TEXT("Hello, World!"),
+                          });
 }
 
 void echo(struct pyrs_exchange *exchange)
 {
-    pyrs_exchange_respond(
-        exchange, &(struct pyrs_response){
-                      .status = 200,
-                      .content_type =
-                          pyrs_exchange_header(exchange, PYRS_TEXT("content-type")),
-                      .body = pyrs_exchange_body(exchange),
-                  });
+    pyrs_exchange_respond(exchange, &(struct pyrs_response){
+                                        .status = 200,
+                                        .content_type = pyrs_exchange_header(
+                                            exchange, PYRS_TEXT("content-type")),
+                                        .body = pyrs_exchange_body(exchange),
+                                    });
 }
