@@ -1,4 +1,10 @@
-/* head_lines_sse42.c - the walk over a head's lines, compiled with -msse4.2. */
+/* head_lines_sse42.c - the walk over a head's lines, compiled with -msse4.2.
+ *
+ * Empty without that option: a build that does not know of it gets the portable walk,
+ * as long as it does not define PYRS_SCAN_X86 either.
+ */
+#ifdef __SSE4_2__
+
 #include "scan_sse42.h"
 
 #include "head_lines.h"
@@ -7,3 +13,5 @@ enum head_result head_lines_sse42(const struct head_reader *reader)
 {
     return read_lines(reader);
 }
+
+#endif

@@ -1,0 +1,202 @@
+"""The core's C modules as one cffi module, built from the sources when a test needs it.
+
+A layer's file joins with a line in SOURCES, its header with a line in HEADERS: the
+declarations are taken from the header itself by the C preprocessor. Assertions are on.
+Objects are kept in build/unit by the hash of all that went into them.
+
+PYRS_TEST_CFLAGS adds options for compiler and linker, e.g. "-fsanitize=address,undefined"
+(then run under LD_PRELOAD=libasan.so); PYRS_SANITIZE=address,undefined means the same.
+"""
+
+import hashlib
+import importlib.util
+import os
+import platform
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import cffi
+
+ROOT = Path(__file__).parents[2]
+CSRC = ROOT / "csrc"
+CACHE = ROOT / "build" / "unit"
+
+SOURCES = [
+    "csrc/http/*.c",
+    "tests/unit/kit.c",
+]
+
+HEADERS = [
+    "http/slice.h",
+    "http/chars.h",
+    "http/reject.h",
+    "http/target.h",
+    "http/body_framing.h",
+    "http/request_head.h",
+    "http/response_head.h",
+    "http/http_date.h",
+    "http/media_type.h",
+    "http/scan.h",
+    "../tests/unit/kit.h",
+]
+
+# Files that have an instruction set of their own (see csrc/http/scan.cmake).
+X86_OPTIONS = {
+    "head_lines_sse42.c": ["-msse4.2"],
+    "head_lines_avx2.c": ["-mavx2"],
+    "request_head.c": ["-DPYRS_SCAN_X86"],
+}
+
+WARNINGS = """-Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes
+    -Wmissing-prototypes -Wvla -Werror""".split()
+OPTIONS = ["-std=c11", "-O1", "-g", "-fPIC", "-UNDEBUG", "-D_GNU_SOURCE", f"-I{CSRC}"]
+
+
+def _extra_options() -> list[str]:
+    options = shlex.split(os.environ.get("PYRS_TEST_CFLAGS", ""))
+    sanitizers = os.environ.get("PYRS_SANITIZE")
+    if sanitizers and not options:
+        options = [f"-fsanitize={sanitizers}"]
+    if any(option.startswith("-fsanitize") for option in options):
+        options += ["-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
+    return options
+
+
+COMPILER = shlex.split(os.environ.get("CC", "cc"))
+
+
+def _run(*command: str | Path) -> str:
+    done = subprocess.run(
+        [str(part) for part in command], capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"{shlex.join(map(str, command))}\n{done.stderr}")
+    return done.stdout
+
+
+# ---- declarations ----
+
+
+def _without_inline_functions(text: str) -> str:
+    """Drops `static inline` definitions, whose bodies cffi cannot read."""
+    while match := re.search(r"static inline [^{;]*\{", text):
+        depth, end = 1, match.end()
+        while depth:
+            depth += {"{": 1, "}": -1}.get(text[end], 0)
+            end += 1
+        text = text[: match.start()] + text[end:]
+    return text
+
+
+def _declarations() -> str:
+    """What the headers declare, without what the system's headers do."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("stdbool", "stddef", "stdint", "string", "assert"):
+            Path(folder, f"{name}.h").touch()
+        unit = Path(folder, "headers.c")
+        unit.write_text(_includes())
+        text = _run(
+            *COMPILER, "-E", "-P", "-nostdinc", f"-I{folder}", f"-I{CSRC}", unit
+        )
+    text = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+    return _without_inline_functions(text)
+
+
+def _includes() -> str:
+    return "".join(f'#include "{header}"\n' for header in HEADERS)
+
+
+# ---- objects ----
+
+
+def _sources() -> list[Path]:
+    return [path for pattern in SOURCES for path in sorted(ROOT.glob(pattern))]
+
+
+def _options(source: Path) -> list[str]:
+    x86 = platform.machine() in ("x86_64", "AMD64")
+    own = X86_OPTIONS.get(source.name, []) if x86 else []
+    return [*OPTIONS, *WARNINGS, *own, *_extra_options()]
+
+
+@cache
+def _headers_hash() -> bytes:
+    """Of every header, so that a changed one rebuilds all; that takes seconds."""
+    headers = [*sorted(CSRC.rglob("*.h")), *sorted(Path(__file__).parent.glob("*.h"))]
+    digest = hashlib.sha256("\0".join(COMPILER).encode())
+    for header in headers:
+        digest.update(header.read_bytes())
+    return digest.digest()
+
+
+def _hash(*parts: str | bytes) -> str:
+    digest = hashlib.sha256(_headers_hash())
+    for part in parts:
+        digest.update(part.encode() if isinstance(part, str) else part)
+        digest.update(b"\0")
+    return digest.hexdigest()[:20]
+
+
+def _object(source: Path) -> Path:
+    options = _options(source)
+    target = CACHE / f"{source.stem}-{_hash(source.read_bytes(), *options)}.o"
+    if not target.exists():
+        made = target.with_suffix(f".{os.getpid()}")
+        _run(*COMPILER, *options, "-c", source, "-o", made)
+        made.replace(target)
+    return target
+
+
+# ---- the module ----
+
+
+def _load(name: str, library: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, library)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _link(name: str, objects: list[Path], declarations: str, target: Path) -> None:
+    builder = cffi.FFI()
+    builder.cdef(declarations)
+    builder.set_source(
+        name,
+        _includes(),
+        include_dirs=[str(CSRC)],
+        extra_objects=[str(path) for path in objects],
+        extra_compile_args=["-O1", "-g", *_extra_options()],
+        extra_link_args=_extra_options(),
+        define_macros=[("_GNU_SOURCE", None)],
+    )
+    with tempfile.TemporaryDirectory(dir=CACHE) as folder:
+        built = builder.compile(tmpdir=folder)
+        Path(shutil.move(built, f"{target}.{os.getpid()}")).replace(target)
+
+
+def build() -> ModuleType:
+    """The module, compiled if there is none of exactly these sources."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    objects = [_object(source) for source in _sources()]
+    declarations = _declarations()
+    key = _hash(declarations, *map(str, objects), *_extra_options())
+    key = _hash(key, platform.python_version(), cffi.__version__)
+    name = f"_c_core_{key}"
+    library = CACHE / f"{name}.so"
+    if not library.exists():
+        _link(name, objects, declarations, library)
+    return _load(name, library)
+
+
+_module = build()
+ffi: Any = _module.ffi
+lib: Any = _module.lib

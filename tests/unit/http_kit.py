@@ -1,0 +1,256 @@
+"""csrc/http as Python values: bytes in, dataclasses out.
+
+Input always ends at a guard page, so a parser that reads past it crashes the test.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from .c_core import ffi, lib
+
+VARIANTS = ("portable", "sse42", "avx2")
+FRAMINGS = ("none", "length", "chunked")
+FORMS = ("origin", "absolute", "asterisk")
+GUARDED_BYTES = 1 << 20
+
+_guarded = ffi.gc(lib.guarded_new(GUARDED_BYTES), lib.guarded_free)
+
+
+def slice_(data: bytes) -> Any:
+    """A slice whose end is the guard page; valid until the next one is made."""
+    return ffi.new("slice *", (lib.guarded_put(_guarded, data, len(data)), len(data)))[
+        0
+    ]
+
+
+_kept: deque[Any] = deque(maxlen=1000)
+
+
+def kept_slice(data: bytes) -> Any:
+    """A slice beside others, in memory that stays."""
+    memory = ffi.new("char[]", data)
+    _kept.append(memory)
+    return ffi.new("slice *", (memory, len(data)))[0]
+
+
+def bytes_of(piece: Any) -> bytes:
+    return bytes(ffi.buffer(piece.bytes, piece.length)) if piece.length else b""
+
+
+def available_variants() -> list[str]:
+    return [
+        name for number, name in enumerate(VARIANTS) if lib.scan_is_available(number)
+    ]
+
+
+@contextmanager
+def scanning_with(variant: str) -> Iterator[None]:
+    assert lib.scan_use(VARIANTS.index(variant))
+    try:
+        yield
+    finally:
+        lib.scan_use(VARIANTS.index(available_variants()[-1]))
+
+
+# ---- rejections ----
+
+
+def _reason_names() -> list[str]:
+    reasons = ffi.typeof("enum reject_reason").elements
+    return [reasons[number] for number in range(lib.REJECT_REASON_COUNT)]
+
+
+REASONS = _reason_names()
+
+
+@dataclass(frozen=True)
+class Rejected:
+    reason: str  # "REJECT_HEADER_FOLDED"
+    offset: int
+
+    @property
+    def status(self) -> int:
+        return int(lib.reject_status(REASONS.index(self.reason)))
+
+    @property
+    def text(self) -> str:
+        text: bytes = ffi.string(lib.reject_text(REASONS.index(self.reason)))
+        return text.decode()
+
+
+def rejected(reject: Any) -> Rejected:
+    return Rejected(REASONS[reject.reason], reject.offset)
+
+
+# ---- heads ----
+
+
+@dataclass(frozen=True)
+class Limits:
+    line: int = 8192
+    head: int = 32768
+    headers: int = 100
+    body: int = 16 << 20
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True)
+class More:
+    """A legal beginning."""
+
+
+@dataclass(frozen=True)
+class Head:
+    bytes: int
+    method: str
+    raw_target: bytes
+    form: str
+    path: bytes
+    query: bytes
+    authority: bytes
+    path_is_resolved: bool
+    version_minor: int
+    keep_alive: bool
+    expect_continue: bool
+    framing: str
+    content_length: int
+    host: bytes
+    headers: tuple[tuple[bytes, bytes], ...]
+
+    def values(self, name: bytes) -> list[bytes]:
+        return [value for key, value in self.headers if key.lower() == name.lower()]
+
+
+def _head(head: Any, data: bytes) -> Head:
+    def part(span: Any) -> bytes:
+        assert span.offset + span.length <= len(data)
+        return data[span.offset : span.offset + span.length]
+
+    name = part(head.method_name)
+    known = bytes_of(lib.method_name(head.method))
+    assert known in (name, b"")
+    assert head.method == lib.method_from_name(kept_slice(name))
+    return Head(
+        bytes=head.bytes,
+        method=name.decode(),
+        raw_target=part(head.raw_target),
+        form=FORMS[head.target.form],
+        path=part(head.target.path),
+        query=part(head.target.query),
+        authority=part(head.target.authority),
+        path_is_resolved=head.target.path_is_resolved,
+        version_minor=head.version_minor,
+        keep_alive=head.keep_alive,
+        expect_continue=head.expect_continue,
+        framing=FRAMINGS[head.framing],
+        content_length=head.content_length,
+        host=part(head.host),
+        headers=tuple(
+            (part(head.headers[i].name), part(head.headers[i].value))
+            for i in range(head.header_count)
+        ),
+    )
+
+
+class HeadParser:
+    """A head that comes piece by piece, in a buffer that moves each time."""
+
+    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+        self._limits = ffi.new(
+            "struct head_limits *", (limits.line, limits.head, limits.headers)
+        )
+        self._progress = ffi.new("struct head_progress *")
+        self._headers = ffi.new("struct header[]", limits.headers)
+        self._head = ffi.new("struct request_head *", {"headers": self._headers})
+        self._reject = ffi.new("struct reject *")
+
+    def give(self, data: bytes) -> Head | More | Rejected:
+        """`data` is everything from the head's first byte on."""
+        result = lib.request_head_parse(
+            slice_(data), self._limits, self._progress, self._head, self._reject
+        )
+        if result == lib.HEAD_MORE:
+            return More()
+        if result == lib.HEAD_REJECTED:
+            return rejected(self._reject)
+        return _head(self._head, data)
+
+    def find(self, data: bytes, name: bytes) -> bytes | None:
+        """The value request_head_find gives, after a Head."""
+        found = lib.request_head_find(
+            self._head, ffi.from_buffer(data), kept_slice(name)
+        )
+        if found == ffi.NULL:
+            return None
+        return data[found.value.offset : found.value.offset + found.value.length]
+
+
+def parse_head(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Head | More | Rejected:
+    """The whole at once."""
+    return HeadParser(limits).give(data)
+
+
+def parse_head_in_cuts(
+    data: bytes, cuts: list[int], limits: Limits = DEFAULT_LIMITS
+) -> Head | More | Rejected:
+    """The bytes up to each cut, then all; ends with the first outcome that is final."""
+    parser = HeadParser(limits)
+    outcome: Head | More | Rejected = More()
+    for cut in [*cuts, len(data)]:
+        outcome = parser.give(data[:cut])
+        if not isinstance(outcome, More):
+            break
+    return outcome
+
+
+# ---- requests ----
+
+
+@dataclass(frozen=True)
+class Request:
+    head: Head
+    body: bytes
+    bytes: int = field(compare=True)
+
+
+class RequestReader:
+    """Requests with their bodies. One object serves many inputs."""
+
+    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+        self._body_max = limits.body
+        self._limits = ffi.new(
+            "struct head_limits *", (limits.line, limits.head, limits.headers)
+        )
+        self._headers = ffi.new("struct header[]", limits.headers)
+        self._body = ffi.new("char[]", GUARDED_BYTES)
+        self._request = ffi.new("struct kit_request *", {"body": self._body})
+        self._request.head.headers = self._headers
+
+    def read(self, data: bytes, step: int = GUARDED_BYTES) -> Request | More | Rejected:
+        """The first request in `data`, given to the parsers in steps of `step` bytes."""
+        request = self._request
+        lib.kit_read_request(slice_(data), step, self._limits, self._body_max, request)
+        if request.head_result == lib.HEAD_REJECTED:
+            return rejected(request.reject)
+        if not request.complete:
+            return More()
+        body = bytes(ffi.buffer(self._body, request.body_length))
+        return Request(_head(request.head, data), body, request.bytes)
+
+    def read_all(
+        self, data: bytes, step: int = GUARDED_BYTES
+    ) -> list[Request | More | Rejected]:
+        """Pipelined requests, up to the first that is not whole."""
+        outcomes: list[Request | More | Rejected] = []
+        while data:
+            outcome = self.read(data, step)
+            outcomes.append(outcome)
+            if not isinstance(outcome, Request):
+                break
+            data = data[outcome.bytes :]
+        return outcomes
