@@ -342,8 +342,9 @@ static void obey_stop(struct pyrs_server *server)
 
     if (wishes > 0 && server->stop_wishes_seen == 0) {
         stop_services(server, loop_stop);
-        uv_timer_start(&server->control.stop_timer, on_stop_timeout,
-                       server->site.settings.stop_timeout_ms, 0);
+        if (server->site.settings.stop_timeout_ms > 0)
+            uv_timer_start(&server->control.stop_timer, on_stop_timeout,
+                           server->site.settings.stop_timeout_ms, 0);
     }
     if (wishes > 1)
         stop_services(server, loop_stop_at_once);
