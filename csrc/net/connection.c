@@ -50,8 +50,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct connection *connection = CONTAINER_OF(poll, struct connection, poll);
 
-    if (status < 0) { /* the socket is broken: receiving says how */
-        want_receive(connection);
+    if (status < 0) { /* the socket is broken: no answer can leave any more */
+        connection_close(connection);
         return;
     }
     if (events & UV_WRITABLE) {
