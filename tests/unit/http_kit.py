@@ -6,7 +6,7 @@ Input always ends at a guard page, so a parser that reads past it crashes the te
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from .c_core import ffi, lib
@@ -106,7 +106,7 @@ class More:
 
 @dataclass(frozen=True)
 class Head:
-    bytes: int
+    size: int  # head.bytes
     method: str
     raw_target: bytes
     form: str
@@ -136,7 +136,7 @@ def _head(head: Any, data: bytes) -> Head:
     assert known in (name, b"")
     assert head.method == lib.method_from_name(kept_slice(name))
     return Head(
-        bytes=head.bytes,
+        size=head.bytes,
         method=name.decode(),
         raw_target=part(head.raw_target),
         form=FORMS[head.target.form],
@@ -215,7 +215,7 @@ def parse_head_in_cuts(
 class Request:
     head: Head
     body: bytes
-    bytes: int = field(compare=True)
+    size: int  # of head and body on the wire
 
 
 class RequestReader:
@@ -232,7 +232,7 @@ class RequestReader:
         self._request.head.headers = self._headers
 
     def read(self, data: bytes, step: int = GUARDED_BYTES) -> Request | More | Rejected:
-        """The first request in `data`, given to the parsers in steps of `step` bytes."""
+        """The first request in `data`, given to the parsers `step` bytes at a time."""
         request = self._request
         lib.kit_read_request(slice_(data), step, self._limits, self._body_max, request)
         if request.head_result == lib.HEAD_REJECTED:
@@ -252,5 +252,5 @@ class RequestReader:
             outcomes.append(outcome)
             if not isinstance(outcome, Request):
                 break
-            data = data[outcome.bytes :]
+            data = data[outcome.size :]
         return outcomes
