@@ -26,13 +26,13 @@ static size_t token_length(slice text)
     return length;
 }
 
-/* Length of the quoted string at the beginning of `text`, quotes included; without a
- * closing quote the whole of it. */
-static size_t quoted_length(slice text)
+/* Where the quoted string at the beginning of `text` ends; text.length if it does not.
+ */
+static size_t closing_quote(slice text)
 {
     for (size_t i = 1; i < text.length; i++) {
         if (text.bytes[i] == '"')
-            return i + 1;
+            return i;
         if (text.bytes[i] == '\\')
             i++;
     }
@@ -45,8 +45,8 @@ static size_t parameter_length(slice text)
     size_t i = 0;
 
     while (i < text.length && text.bytes[i] != ';')
-        i += text.bytes[i] == '"' ? quoted_length(behind(text, i)) : 1;
-    return i;
+        i += text.bytes[i] == '"' ? closing_quote(behind(text, i)) + 1 : 1;
+    return i < text.length ? i : text.length;
 }
 
 bool media_type_parse(slice value, struct media_type *type)
@@ -69,15 +69,14 @@ bool media_type_parse(slice value, struct media_type *type)
     return true;
 }
 
-/* `parameter` is name=value; a value in quotes loses them. */
+/* `parameter` is name=value; a value in quotes loses them, if they are closed. */
 static slice parameter_value(slice parameter, size_t name_length)
 {
     slice value = behind(parameter, name_length + 1);
 
-    if (value.length < 2 || value.bytes[0] != '"')
+    if (value.length == 0 || value.bytes[0] != '"' ||
+        closing_quote(value) != value.length - 1)
         return value;
-    if (quoted_length(value) != value.length || value.bytes[value.length - 1] != '"')
-        return value; /* not closed: as it was sent */
     return slice_of(value.bytes + 1, value.length - 2);
 }
 

@@ -81,12 +81,14 @@
                                                                     "Storage")         \
                                                                     row(508, "Loop "   \
                                                                              "Detecte" \
-                                                                             "d") row( \
-                                                                        511,           \
-                                                                        "Network "     \
-                                                                        "Authenticati" \
-                                                                        "on "          \
-                                                                        "Required")
+                                                                             "d")      \
+                                                                        row(511,       \
+                                                                            "Network " \
+                                                                            "Authenti" \
+                                                                            "cati"     \
+                                                                            "on "      \
+                                                                            "Require"  \
+                                                                            "d")
 
 enum {
     STATUS_FIRST = 100,

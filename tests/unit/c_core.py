@@ -4,8 +4,9 @@ A layer's file joins with a line in SOURCES, its header with a line in HEADERS: 
 declarations are taken from the header itself by the C preprocessor. Assertions are on.
 Objects are kept in build/unit by the hash of all that went into them.
 
-PYRS_TEST_CFLAGS adds options for compiler and linker, e.g. "-fsanitize=address,undefined"
-(then run under LD_PRELOAD=libasan.so); PYRS_SANITIZE=address,undefined means the same.
+PYRS_SANITIZE=address,undefined builds with sanitizers (and wants to run under
+LD_PRELOAD, see tools/sanitized.sh); PYRS_TEST_CFLAGS are options for compiler and
+linker that are added instead.
 """
 
 import hashlib
@@ -17,6 +18,8 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -54,8 +57,10 @@ X86_OPTIONS = {
     "request_head.c": ["-DPYRS_SCAN_X86"],
 }
 
-WARNINGS = """-Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes
-    -Wmissing-prototypes -Wvla -Werror""".split()
+WARNINGS = [
+    *("-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Wstrict-prototypes"),
+    *("-Wmissing-prototypes", "-Wvla", "-Werror"),
+]
 OPTIONS = ["-std=c11", "-O1", "-g", "-fPIC", "-UNDEBUG", "-D_GNU_SOURCE", f"-I{CSRC}"]
 
 
@@ -70,6 +75,17 @@ def _extra_options() -> list[str]:
 
 
 COMPILER = shlex.split(os.environ.get("CC", "cc"))
+
+
+@contextmanager
+def _without_preload() -> Iterator[None]:
+    """Compilers run as they are, also when this process has a sanitizer loaded."""
+    preload = os.environ.pop("LD_PRELOAD", None)
+    try:
+        yield
+    finally:
+        if preload is not None:
+            os.environ["LD_PRELOAD"] = preload
 
 
 def _run(*command: str | Path) -> str:
@@ -183,8 +199,8 @@ def _link(name: str, objects: list[Path], declarations: str, target: Path) -> No
         Path(shutil.move(built, f"{target}.{os.getpid()}")).replace(target)
 
 
-def build() -> ModuleType:
-    """The module, compiled if there is none of exactly these sources."""
+def _build() -> tuple[str, Path]:
+    """Name and file of the module, compiled if there is none of these sources."""
     CACHE.mkdir(parents=True, exist_ok=True)
     objects = [_object(source) for source in _sources()]
     declarations = _declarations()
@@ -194,9 +210,10 @@ def build() -> ModuleType:
     library = CACHE / f"{name}.so"
     if not library.exists():
         _link(name, objects, declarations, library)
-    return _load(name, library)
+    return name, library
 
 
-_module = build()
+with _without_preload():
+    _module = _load(*_build())
 ffi: Any = _module.ffi
 lib: Any = _module.lib

@@ -6,7 +6,7 @@ Input always ends at a guard page, so a parser that reads past it crashes the te
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from .c_core import ffi, lib
@@ -106,7 +106,7 @@ class More:
 
 @dataclass(frozen=True)
 class Head:
-    bytes: int
+    size: int  # head.bytes
     method: str
     raw_target: bytes
     form: str
@@ -136,7 +136,7 @@ def _head(head: Any, data: bytes) -> Head:
     assert known in (name, b"")
     assert head.method == lib.method_from_name(kept_slice(name))
     return Head(
-        bytes=head.bytes,
+        size=head.bytes,
         method=name.decode(),
         raw_target=part(head.raw_target),
         form=FORMS[head.target.form],
@@ -215,7 +215,7 @@ def parse_head_in_cuts(
 class Request:
     head: Head
     body: bytes
-    bytes: int = field(compare=True)
+    size: int  # of head and body on the wire
 
 
 class RequestReader:
@@ -232,7 +232,7 @@ class RequestReader:
         self._request.head.headers = self._headers
 
     def read(self, data: bytes, step: int = GUARDED_BYTES) -> Request | More | Rejected:
-        """The first request in `data`, given to the parsers in steps of `step` bytes."""
+        """The first request in `data`, given to the parsers `step` bytes at a time."""
         request = self._request
         lib.kit_read_request(slice_(data), step, self._limits, self._body_max, request)
         if request.head_result == lib.HEAD_REJECTED:
@@ -252,5 +252,159 @@ class RequestReader:
             outcomes.append(outcome)
             if not isinstance(outcome, Request):
                 break
-            data = data[outcome.bytes :]
+            data = data[outcome.size :]
         return outcomes
+
+
+# ---- bodies ----
+
+
+@dataclass(frozen=True)
+class Chunked:
+    """A whole body."""
+
+    body: bytes
+    size: int  # on the wire
+
+
+def decode_chunked(
+    data: bytes, step: int = GUARDED_BYTES, body_max: int = 0
+) -> Chunked | More | Rejected:
+    """Gives the decoder `step` bytes at a time."""
+    decoder = ffi.new("struct chunked_decoder *")
+    consumed = ffi.new("size_t *")
+    piece, reject = ffi.new("slice *"), ffi.new("struct reject *")
+    lib.chunked_init(decoder, body_max)
+    body, at = b"", 0
+    while at < len(data):
+        given = slice_(data[at : at + step])
+        result = lib.chunked_next(decoder, given, consumed, piece, reject)
+        if result == lib.CHUNKED_REJECTED:
+            return rejected(reject)
+        assert 0 < consumed[0] <= given.length
+        if result == lib.CHUNKED_DATA:
+            assert given.bytes <= piece.bytes
+            assert piece.bytes + piece.length == given.bytes + consumed[0]
+            body += bytes_of(piece)
+        at += consumed[0]
+        if result == lib.CHUNKED_DONE:
+            assert decoder.total == len(body)
+            return Chunked(body, at)
+    return More()
+
+
+# ---- targets ----
+
+
+@dataclass(frozen=True)
+class Target:
+    form: str
+    path: bytes
+    query: bytes
+    authority: bytes
+    path_is_resolved: bool
+
+
+def parse_target(raw: bytes, before: bytes = b"") -> Target | Rejected:
+    """`before` stands in front of the target in the buffer."""
+    buffer = slice_(before + raw).bytes
+    target = ffi.new("struct target *")
+    untouched = bytes(ffi.buffer(target))
+    reject = ffi.new("struct reject *")
+    span = ffi.new("span *", (len(before), len(raw)))[0]
+    if not lib.target_parse(buffer, span, target, reject):
+        assert bytes(ffi.buffer(target)) == untouched
+        return rejected(reject)
+
+    def part(span: Any) -> bytes:
+        assert span.offset >= len(before)
+        return (before + raw)[span.offset : span.offset + span.length]
+
+    return Target(
+        FORMS[target.form],
+        part(target.path),
+        part(target.query),
+        part(target.authority),
+        target.path_is_resolved,
+    )
+
+
+def resolve_path(path: bytes) -> bytes | Rejected:
+    room = ffi.new("char[]", b"\xa5" * (len(path) + 1) + b"\x5a")
+    length, reject = ffi.new("size_t *"), ffi.new("struct reject *")
+    if not lib.target_resolve_path(slice_(path), room, length, reject):
+        return rejected(reject)
+    assert length[0] <= len(path) + 1
+    assert room[len(path) + 1] == b"\x5a"
+    return bytes(ffi.buffer(room, length[0]))
+
+
+def authority_is_valid(authority: bytes) -> bool:
+    return bool(lib.target_authority_is_valid(slice_(authority)))
+
+
+def authorities_equal(a: bytes, b: bytes, default_port: int) -> bool:
+    return bool(lib.target_authority_equal(kept_slice(a), kept_slice(b), default_port))
+
+
+# ---- the rest ----
+
+
+def to_int64(digits: bytes) -> int | None:
+    value = ffi.new("int64_t *", -1)
+    if lib.slice_to_int64(slice_(digits), value):
+        return int(value[0])
+    assert value[0] == -1
+    return None
+
+
+def http_date(seconds: int) -> bytes:
+    out = ffi.new("char[]", b"\x5a" * (lib.HTTP_DATE_BYTES + 1))
+    lib.http_date_write(seconds, out)
+    assert out[lib.HTTP_DATE_BYTES] == b"\x5a"
+    return bytes(ffi.buffer(out, lib.HTTP_DATE_BYTES))
+
+
+def media_type(value: bytes) -> tuple[bytes, bytes] | None:
+    """Essence and parameters."""
+    type_ = ffi.new("struct media_type *")
+    if not lib.media_type_parse(slice_(value), type_):
+        assert type_.essence.bytes == ffi.NULL
+        return None
+    return bytes_of(type_.essence), bytes_of(type_.parameters)
+
+
+def media_type_parameter(value: bytes, name: bytes) -> bytes | None:
+    type_ = ffi.new("struct media_type *")
+    assert lib.media_type_parse(slice_(value), type_)
+    found = lib.media_type_parameter(type_, kept_slice(name))
+    return None if found.bytes == ffi.NULL else bytes_of(found)
+
+
+def write_response_head(
+    status: int,
+    server_and_date: bytes = b"",
+    content_type: bytes = b"",
+    fields: bytes = b"",
+    content_length: int = -1,
+    connection: int = 0,
+) -> bytes:
+    head = ffi.new(
+        "struct response_head *",
+        {
+            "status": status,
+            "server_and_date": kept_slice(server_and_date),
+            "content_type": kept_slice(content_type),
+            "fields": kept_slice(fields),
+            "content_length": content_length,
+            "connection": connection,
+        },
+    )
+    room = slice_(bytes(lib.response_head_size_max(head)))
+    out = ffi.cast("char *", room.bytes)
+    end = lib.response_head_write(out, head)
+    return bytes(ffi.buffer(out, end - out))
+
+
+def field_is_valid(name: bytes, value: bytes) -> bool:
+    return bool(lib.field_is_valid(kept_slice(name), slice_(value)))

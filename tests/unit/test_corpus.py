@@ -31,7 +31,7 @@ def names(case: ValidCase | RejectCase) -> str:
 @pytest.fixture(params=available_variants())
 def variant(request: pytest.FixtureRequest) -> Iterator[str]:
     with scanning_with(request.param):
-        yield request.param
+        yield str(request.param)
 
 
 def seen(request: Request | More | Rejected) -> ExpectedRequest:
@@ -76,8 +76,8 @@ def test_every_beginning_of_a_valid_head_is_unfinished(
 ) -> None:
     whole = HeadParser().give(case.wire)
     assert isinstance(whole, Head)
-    step = 1 if whole.bytes < 2000 else 97
-    for length in range(0, whole.bytes, step):
+    step = 1 if whole.size < 2000 else 97
+    for length in range(0, whole.size, step):
         assert HeadParser().give(case.wire[:length]) == More()
 
 
