@@ -10,6 +10,7 @@ PYTHON  ?= python3
 VENV    ?= .venv
 PYTHONS ?= 3.10 3.11 3.12 3.13
 SECONDS ?= 60
+TESTS   ?= tests
 ARGS    ?=
 
 MADE    := $(VENV)/made
@@ -37,7 +38,7 @@ run: $(MADE)/package ## serve project_template (port 8094)
 	@$(BIN)/pyrs project_template/project.pyrs $(ARGS)
 
 test: $(MADE)/package $(MADE)/test ## all tests
-	$(BIN)/python -m pytest tests $(ARGS)
+	$(BIN)/python -m pytest $(TESTS) $(ARGS)
 
 test-all: ## all tests under each of PYTHONS="3.10 3.11 3.12 3.13"
 	@for version in $(PYTHONS); do tools/find_python.sh $$version >/dev/null || exit 1; done
