@@ -1,0 +1,23 @@
+/* failure.h - a handler that raised, or returned what is no answer.
+ *
+ * An exception ends here: it becomes a response and, unless it is an HTTPError, a
+ * record in the log with its traceback. Whoever asked sees neither its text nor its
+ * type.
+ */
+#ifndef PYRS_BRIDGE_FAILURE_H
+#define PYRS_BRIDGE_FAILURE_H
+
+#include "module.h"
+#include "result.h"
+
+/* Takes the exception that is set: an HTTPError gives its result, any other one is
+ * logged and gives a 500. */
+void failure_of_handler(struct result *result, struct module_state *state,
+                        const char *handler, struct pyrs_exchange *exchange);
+
+/* The same for what result_from_value refused, where an HTTPError is nothing special.
+ */
+void failure_of_result(struct result *result, struct module_state *state,
+                       const char *handler, struct pyrs_exchange *exchange);
+
+#endif

@@ -1,0 +1,239 @@
+/* module.c - pyrs._bridge: making the module, and its functions. */
+#include "module.h"
+
+#include "attach.h"
+#include "fields.h"
+#include "handler.h"
+#include "request.h"
+
+#define DOC_MODULE                                                      \
+    "Where the C core and Python meet: requests in, responses out.\n\n" \
+    "Used by pyrs itself; its public names are those of the package."
+
+/* ---- policy ---- */
+
+/* Where in the state, from which module, by which name. */
+static const struct {
+    size_t offset;
+    const char *module, *name;
+} POLICY[] = {
+    {offsetof(struct policy, read_query), "pyrs._request_parts", "read_query"},
+    {offsetof(struct policy, read_headers), "pyrs._request_parts", "read_headers"},
+    {offsetof(struct policy, read_cookies), "pyrs._request_parts", "read_cookies"},
+    {offsetof(struct policy, read_text), "pyrs._request_parts", "read_text"},
+    {offsetof(struct policy, read_json), "pyrs._request_parts", "read_json"},
+    {offsetof(struct policy, build_url), "pyrs._request_parts", "build_url"},
+    {offsetof(struct policy, encode_json), "msgspec.json", "encode"},
+    {offsetof(struct policy, describe_exception), "pyrs._failures",
+     "describe_exception"},
+    {offsetof(struct policy, response_type), "pyrs.response", "Response"},
+    {offsetof(struct policy, http_error_type), "pyrs.errors", "HTTPError"},
+    {offsetof(struct policy, struct_type), "msgspec", "Struct"},
+};
+
+enum { POLICY_COUNT = sizeof POLICY / sizeof POLICY[0] };
+
+static PyObject **policy_slot(struct policy *policy, size_t index)
+{
+    return (PyObject **)(void *)((char *)policy + POLICY[index].offset);
+}
+
+static PyObject *import_name(const char *module_name, const char *name)
+{
+    PyObject *module = PyImport_ImportModule(module_name);
+    PyObject *object;
+
+    if (!module)
+        return NULL;
+    object = PyObject_GetAttrString(module, name);
+    Py_DECREF(module);
+    return object;
+}
+
+static bool policy_load(struct policy *policy)
+{
+    for (size_t i = 0; i < POLICY_COUNT; i++) {
+        PyObject **slot = policy_slot(policy, i);
+        PyObject *object;
+
+        if (*slot)
+            continue;
+        object = import_name(POLICY[i].module, POLICY[i].name);
+        if (!object)
+            return false;
+        Py_XSETREF(*slot, object);
+    }
+    if (PyType_Check(policy->response_type) && PyType_Check(policy->http_error_type) &&
+        PyType_Check(policy->struct_type))
+        return true;
+    PyErr_SetString(PyExc_TypeError, "Response, HTTPError and Struct must be classes");
+    return false;
+}
+
+/* ---- functions ---- */
+
+static PyObject *bridge_endpoint(PyObject *module, PyObject *args)
+{
+    struct module_state *state = module_state(module);
+    struct pyrs_endpoint *endpoint;
+    PyObject *callable;
+    const char *name;
+
+    if (!PyArg_ParseTuple(args, "Os:endpoint", &callable, &name))
+        return NULL;
+    if (!PyCallable_Check(callable)) {
+        PyErr_Format(PyExc_TypeError, "%s is of type %.100s, which cannot be called",
+                     name, Py_TYPE(callable)->tp_name);
+        return NULL;
+    }
+    if (!policy_load(&state->policy))
+        return NULL;
+    endpoint = handler_new(state, callable, name);
+    return endpoint ? PyLong_FromVoidPtr(endpoint) : NULL;
+}
+
+static PyObject *bridge_endpoint_free(PyObject *module, PyObject *address)
+{
+    struct pyrs_endpoint *endpoint = PyLong_AsVoidPtr(address);
+
+    (void)module;
+    if (!endpoint) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_ValueError, "no endpoint has the address 0");
+        return NULL;
+    }
+    handler_free(endpoint);
+    Py_RETURN_NONE;
+}
+
+static PyObject *bridge_check_field(PyObject *module, PyObject *args)
+{
+    PyObject *name, *value;
+
+    (void)module;
+    if (!PyArg_ParseTuple(args, "OO:check_field", &name, &value) ||
+        !field_check(name, value))
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef bridge_functions[] = {
+    {"endpoint", bridge_endpoint, METH_VARARGS,
+     PyDoc_STR("endpoint(callable, name, /)\n--\n\n"
+               "The address of a new pyrs_endpoint that calls callable(request).\n\n"
+               "It belongs to the server it is given to; name stands in the log.")},
+    {"endpoint_free", bridge_endpoint_free, METH_O,
+     PyDoc_STR("endpoint_free(address, /)\n--\n\n"
+               "Frees an endpoint that no server was given.")},
+    {"check_field", bridge_check_field, METH_VARARGS,
+     PyDoc_STR("check_field(name, value, /)\n--\n\n"
+               "ValueError or TypeError if a response cannot carry this header.")},
+    {.ml_name = NULL},
+};
+
+/* ---- state ---- */
+
+static PyObject *intern(const char *text)
+{
+    return PyUnicode_InternFromString(text);
+}
+
+static bool make_methods(struct module_state *state)
+{
+    static const char *const names[KNOWN_METHOD_COUNT] = {
+        "GET", "POST", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"};
+
+    for (int i = 0; i < KNOWN_METHOD_COUNT; i++)
+        if (!(state->methods[i] = intern(names[i])))
+            return false;
+    return true;
+}
+
+static bool make_names(struct module_state *state)
+{
+    return (state->http_versions[0] = intern("1.0")) &&
+           (state->http_versions[1] = intern("1.1")) &&
+           (state->scheme = intern("http")) && (state->name_body = intern("body")) &&
+           (state->name_status = intern("status")) &&
+           (state->name_headers = intern("headers")) &&
+           (state->name_own_headers = intern("_headers")) &&
+           (state->name_content_type = intern("content_type")) &&
+           (state->name_items = intern("items")) &&
+           (state->name_dataclass_fields = intern("__dataclass_fields__")) &&
+           (state->name_close = intern("close"));
+}
+
+static int bridge_exec(PyObject *module)
+{
+    struct module_state *state = module_state(module);
+
+    state->module = module;
+    state->interpreter = attach_callbacks();
+    state->handler_class = handler_class(&state->interpreter);
+    if (!make_methods(state) || !make_names(state))
+        return -1;
+    state->request_type = request_type_new(module);
+    if (!state->request_type)
+        return -1;
+    return PyModule_AddType(module, state->request_type);
+}
+
+static int bridge_traverse(PyObject *module, visitproc visit, void *arg)
+{
+    struct module_state *state = module_state(module);
+
+    Py_VISIT(state->request_type);
+    Py_VISIT(state->spare_request);
+    for (size_t i = 0; i < POLICY_COUNT; i++)
+        Py_VISIT(*policy_slot(&state->policy, i));
+    return 0;
+}
+
+static int bridge_clear(PyObject *module)
+{
+    struct module_state *state = module_state(module);
+
+    Py_CLEAR(state->spare_request);
+    Py_CLEAR(state->request_type);
+    for (size_t i = 0; i < POLICY_COUNT; i++)
+        Py_CLEAR(*policy_slot(&state->policy, i));
+    for (int i = 0; i < KNOWN_METHOD_COUNT; i++)
+        Py_CLEAR(state->methods[i]);
+    Py_CLEAR(state->http_versions[0]);
+    Py_CLEAR(state->http_versions[1]);
+    Py_CLEAR(state->scheme);
+    Py_CLEAR(state->name_body);
+    Py_CLEAR(state->name_status);
+    Py_CLEAR(state->name_headers);
+    Py_CLEAR(state->name_own_headers);
+    Py_CLEAR(state->name_content_type);
+    Py_CLEAR(state->name_items);
+    Py_CLEAR(state->name_dataclass_fields);
+    Py_CLEAR(state->name_close);
+    return 0;
+}
+
+static void bridge_free(void *module)
+{
+    (void)bridge_clear(module);
+}
+
+static PyModuleDef_Slot bridge_slots[] = {
+    {Py_mod_exec, bridge_exec},
+    {0, NULL},
+};
+
+static struct PyModuleDef bridge_module = {
+    PyModuleDef_HEAD_INIT,         .m_name = "pyrs._bridge",
+    .m_doc = DOC_MODULE,           .m_size = sizeof(struct module_state),
+    .m_methods = bridge_functions, .m_slots = bridge_slots,
+    .m_traverse = bridge_traverse, .m_clear = bridge_clear,
+    .m_free = bridge_free,
+};
+
+PyMODINIT_FUNC PyInit__bridge(void);
+
+PyMODINIT_FUNC PyInit__bridge(void)
+{
+    return PyModuleDef_Init(&bridge_module);
+}

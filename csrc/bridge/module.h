@@ -1,0 +1,53 @@
+/* module.h - pyrs._bridge: what the module holds.
+ *
+ * All Python objects of the bridge hang from the module's state, one per interpreter.
+ * What is policy (how a query, a cookie or a JSON body is read) is Python code, fetched
+ * from pyrs._request_parts when the first endpoint is made: the package imports this
+ * module, so it cannot be fetched earlier.
+ */
+#ifndef PYRS_BRIDGE_MODULE_H
+#define PYRS_BRIDGE_MODULE_H
+
+#include "../serve/endpoint.h"
+#include "python.h"
+
+struct request;
+
+/* Objects of the package, by the names they have there. */
+struct policy {
+    PyObject *read_query;
+    PyObject *read_headers;
+    PyObject *read_cookies;
+    PyObject *read_text;
+    PyObject *read_json;
+    PyObject *build_url;
+    PyObject *encode_json;
+    PyObject *describe_exception;
+    PyObject *response_type;
+    PyObject *http_error_type;
+    PyObject *struct_type;
+};
+
+enum known_method { KNOWN_METHOD_COUNT = 8 };
+
+struct module_state {
+    PyObject *module; /* borrowed: the state is its own */
+    struct interpreter interpreter;
+    struct endpoint_class handler_class;
+    PyTypeObject *request_type;
+    struct request *spare_request; /* NULL, or one that nobody uses */
+    PyObject *methods[KNOWN_METHOD_COUNT];
+    PyObject *http_versions[2];
+    PyObject *scheme;
+    PyObject *name_body, *name_status, *name_headers, *name_own_headers;
+    PyObject *name_content_type;
+    PyObject *name_items, *name_dataclass_fields, *name_close;
+    struct policy policy;
+};
+
+static inline struct module_state *module_state(PyObject *module)
+{
+    return (struct module_state *)PyModule_GetState(module);
+}
+
+#endif

@@ -1,0 +1,59 @@
+/* python.h - Python.h, and what differs between CPython 3.10 and 3.13.
+ *
+ * A function that returns PyObject * gives a new reference, or NULL with an exception
+ * set, unless its comment says otherwise.
+ */
+#ifndef PYRS_BRIDGE_PYTHON_H
+#define PYRS_BRIDGE_PYTHON_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <structmember.h>
+
+#include <stdbool.h>
+
+static inline bool python_is_finalizing(void)
+{
+#if PY_VERSION_HEX >= 0x030d0000
+    return Py_IsFinalizing();
+#else
+    return _Py_IsFinalizing();
+#endif
+}
+
+/* Takes the exception that is set, its traceback attached. */
+static inline PyObject *exception_take(void)
+{
+#if PY_VERSION_HEX >= 0x030c0000
+    return PyErr_GetRaisedException();
+#else
+    PyObject *type, *exception, *traceback;
+
+    PyErr_Fetch(&type, &exception, &traceback);
+    PyErr_NormalizeException(&type, &exception, &traceback);
+    if (exception && traceback)
+        PyException_SetTraceback(exception, traceback);
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    return exception;
+#endif
+}
+
+/* The bytes of a str of latin-1 characters, valid as long as it; false, without an
+ * exception, if it has others. */
+static inline bool str_latin1(PyObject *text, const char **bytes, size_t *length)
+{
+#if PY_VERSION_HEX < 0x030c0000
+    if (PyUnicode_READY(text) < 0) {
+        PyErr_Clear();
+        return false;
+    }
+#endif
+    if (PyUnicode_KIND(text) != PyUnicode_1BYTE_KIND)
+        return false;
+    *bytes = (const char *)PyUnicode_1BYTE_DATA(text);
+    *length = (size_t)PyUnicode_GET_LENGTH(text);
+    return true;
+}
+
+#endif

@@ -1,0 +1,94 @@
+/* request.h - pyrs.Request: a request as its handler sees it.
+ *
+ * Nothing is made before it is asked for, and then once. The object itself is used
+ * again for the next request, unless somebody kept it: then its facts are copied before
+ * the exchange is answered, and it stays valid for as long as they want.
+ */
+#ifndef PYRS_BRIDGE_REQUEST_H
+#define PYRS_BRIDGE_REQUEST_H
+
+#include "facts.h"
+#include "module.h"
+
+/* One attribute each; the order is that of the tables in request.c. */
+enum part {
+    PART_METHOD,
+    PART_PATH,
+    PART_RAW_PATH,
+    PART_QUERY_STRING,
+    PART_HTTP_VERSION,
+    PART_QUERY,
+    PART_HEADERS,
+    PART_COOKIES,
+    PART_PARAMS,
+    PART_BODY,
+    PART_TEXT,
+    PART_CLIENT,
+    PART_SERVER,
+    PART_SCHEME,
+    PART_HOST,
+    PART_URL,
+    PART_COUNT,
+};
+
+struct request {
+    PyObject_HEAD struct facts facts;
+    PyObject *weak_references;
+    bool has_parts;
+    PyObject *parts[PART_COUNT]; /* NULL until asked for */
+};
+
+/* Makes the type, for the module's state. */
+PyTypeObject *request_type_new(PyObject *module);
+
+/* A new, empty one; request_take is the way to get one. */
+struct request *request_new(struct module_state *state);
+
+/* Lets go of all parts. Runs users' code if they left objects in `params`. */
+void request_clear_parts(struct request *request);
+
+/* Copies what the exchange says. If memory is out, the request has no facts any more,
+ * and its attributes raise RuntimeError. */
+void request_keep(struct request *request);
+
+/* The body, wherever it is; valid until the exchange is answered or, of a kept request,
+ * as long as that. */
+struct pyrs_slice request_body(const struct request *request);
+
+/* A request for the exchange: the spare one, if it is still nobody else's. NULL with an
+ * exception if memory is out. */
+static inline struct request *request_take(struct module_state *state,
+                                           struct pyrs_exchange *exchange)
+{
+    struct request *request = state->spare_request;
+
+    if (request && Py_REFCNT(request) == 1)
+        state->spare_request = NULL;
+    else
+        request = request_new(state);
+    if (request)
+        request->facts.exchange = exchange;
+    return request;
+}
+
+/* Before the exchange is answered: makes the request the spare one, or, when somebody
+ * else holds it, independent of the exchange. Takes the caller's reference. */
+static inline void request_give_back(struct module_state *state,
+                                     struct request *request)
+{
+    if (Py_REFCNT(request) == 1 && !request->weak_references) {
+        request->facts.exchange = NULL;
+        if (request->has_parts)
+            request_clear_parts(request);
+        /* Looked at again: clearing may have run anything. */
+        if (!state->spare_request && Py_REFCNT(request) == 1) {
+            state->spare_request = request;
+            return;
+        }
+    } else {
+        request_keep(request);
+    }
+    Py_DECREF(request);
+}
+
+#endif

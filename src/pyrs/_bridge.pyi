@@ -1,0 +1,109 @@
+"""Where the C core and Python meet: requests in, responses out.
+
+Used by pyrs itself; its public names are those of the package.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn, TypeVar, final, overload
+
+from multidict import CIMultiDictProxy, MultiDictProxy
+
+_T = TypeVar("_T")
+
+@final
+class Request:
+    """A request, made by pyrs and handed to its handler.
+
+    Everything is read when it is first asked for. A request may be kept: its data stays
+    valid after the handler returned. A request is true, even without a body. It cannot
+    be made from Python, subclassed, copied or pickled.
+    """
+
+    @property
+    def method(self) -> str:
+        """As it was sent: "GET"."""
+    @property
+    def path(self) -> str:
+        """Decoded, dot segments resolved, without the query; an encoded slash as "/",
+        bytes that are no UTF-8 as U+FFFD."""
+    @property
+    def raw_path(self) -> str:
+        """As it was sent, percent-encoded."""
+    @property
+    def query_string(self) -> str:
+        """What follows the question mark, percent-encoded; "" without one."""
+    @property
+    def http_version(self) -> str:
+        """ "1.0" or "1.1"."""
+    @property
+    def query(self) -> MultiDictProxy[str]:
+        """The query, decoded: application/x-www-form-urlencoded in UTF-8, wrong bytes
+        as U+FFFD, blank values kept."""
+    @property
+    def headers(self) -> CIMultiDictProxy[str]:
+        """Names in any case, several values to a name; bytes outside ASCII as
+        latin-1."""
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        """Read-only. Of several cookies of one name the first counts: clients send the
+        most specific path first (RFC 6265, 5.4)."""
+    @property
+    def params(self) -> dict[str, str | int]:
+        """The path parameters of the route: {id:int} as int, others as str."""
+    @property
+    def body(self) -> bytes:
+        """b"" without a body."""
+    @property
+    def text(self) -> str:
+        """The body by the declared charset, else UTF-8. HTTPError 415 for a charset
+        that is not known, 400 for bytes that are not of it."""
+    @property
+    def client(self) -> tuple[str, int]:
+        """Address and port of the peer; ("", 0) on a unix socket."""
+    @property
+    def server(self) -> tuple[str, int]:
+        """Address and port the peer connected to; (path, 0) of a unix socket."""
+    @property
+    def scheme(self) -> str:
+        """ "http"."""
+    @property
+    def host(self) -> str:
+        """The Host header, with its port if it has one; "" without one, which HTTP/1.0
+        allows."""
+    @property
+    def url(self) -> str:
+        """As far as the request tells: scheme, host, raw path, query. Without a Host,
+        the server's address stands for it."""
+    @overload
+    def json(self) -> Any: ...
+    @overload
+    def json(self, type: type[_T]) -> _T: ...
+    @overload
+    def json(self, type: Any) -> Any:
+        """The body, decoded from JSON; anew at each call.
+
+        With a type (a msgspec.Struct, a dataclass, list[int], ...) checked and
+        converted. HTTPError 400 if it is not JSON, 422 if it is not of that type.
+        """
+    def __str__(self) -> str:
+        """The body, as `text`."""
+    def __bytes__(self) -> bytes:
+        """The body."""
+    def __len__(self) -> int:
+        """Bytes of the body."""
+    def __bool__(self) -> bool:
+        """True, without a body too."""
+    def __reduce__(self) -> NoReturn:
+        """Not possible: TypeError."""
+
+def endpoint(callable: Callable[[Request], object], name: str, /) -> int:
+    """The address of a new pyrs_endpoint that calls callable(request).
+
+    It belongs to the server it is given to; name stands in the log.
+    """
+
+def endpoint_free(address: int, /) -> None:
+    """Frees an endpoint that no server was given."""
+
+def check_field(name: str, value: str, /) -> None:
+    """ValueError or TypeError if a response cannot carry this header."""
