@@ -103,40 +103,39 @@ static bool from_none(struct result *result, PyObject *value)
     return true;
 }
 
-/* A small buffer is copied now, so that its exporter is free again when the handler's
- * caller goes on; a large one is held. A view with gaps is joined in a copy. */
+/* A view with gaps cannot be lent as one piece: it is joined in a copy. */
+static bool from_scattered_buffer(struct result *result, PyObject *value)
+{
+    PyObject *copy = PyBytes_FromObject(value);
+
+    Py_DECREF(value);
+    return copy && from_bytes(result, copy);
+}
+
 static bool from_buffer(struct result *result, PyObject *value)
 {
     Py_buffer *buffer = PyMem_Malloc(sizeof *buffer);
-    PyObject *copy;
 
     if (!buffer) {
         Py_DECREF(value);
         PyErr_NoMemory();
         return false;
     }
-    if (PyObject_GetBuffer(value, buffer, PyBUF_SIMPLE) == 0) {
-        if (buffer->len > BORROWED_BODY_BYTES_MIN) {
-            Py_DECREF(value); /* the buffer holds it */
-            result->response.body =
-                (struct pyrs_slice){buffer->buf, (size_t)buffer->len};
-            result->response.release = release_buffer;
-            result->response.owner = buffer;
-            result->response.content_type = BYTES;
-            return true;
-        }
-        PyBuffer_Release(buffer);
-    } else if (PyErr_ExceptionMatches(PyExc_BufferError)) {
-        PyErr_Clear();
-    } else {
+    if (PyObject_GetBuffer(value, buffer, PyBUF_SIMPLE) < 0) {
         PyMem_Free(buffer);
+        if (PyErr_ExceptionMatches(PyExc_BufferError)) {
+            PyErr_Clear();
+            return from_scattered_buffer(result, value);
+        }
         Py_DECREF(value);
         return false;
     }
-    PyMem_Free(buffer);
-    copy = PyBytes_FromObject(value);
-    Py_DECREF(value);
-    return copy && from_bytes(result, copy);
+    Py_DECREF(value); /* the buffer holds it */
+    result->response.body = (struct pyrs_slice){buffer->buf, (size_t)buffer->len};
+    result->response.release = release_buffer;
+    result->response.owner = buffer;
+    result->response.content_type = BYTES;
+    return true;
 }
 
 /* The handler's own request: its body lies in the exchange until that is answered. */
@@ -436,17 +435,7 @@ void result_internal_server_error(struct result *result)
 
 void result_send(struct result *result, struct pyrs_exchange *exchange)
 {
-    struct pyrs_response *response = &result->response;
-    void (*release)(void *) = response->release;
-
-    if (response->body.length > BORROWED_BODY_BYTES_MIN) {
-        pyrs_exchange_respond(exchange, response);
-    } else {
-        response->release = NULL;
-        pyrs_exchange_respond(exchange, response);
-        if (release)
-            release(response->owner);
-    }
+    pyrs_exchange_respond(exchange, &result->response);
     Py_XDECREF(result->content_type);
     if (result->has_fields)
         fields_fini(&result->fields);

@@ -1,7 +1,7 @@
 /* result.h - what a handler returned, as a response.
  *
- * A body of up to BORROWED_BODY_BYTES_MIN bytes is copied by the core at once; a larger
- * one is lent to it, the object that has it held until the core gives it back.
+ * A body is lent to the core, with the object that has it; the core copies a small one
+ * and gives it back at once, a large one when it has left.
  *
  *     struct result result;
  *
@@ -14,12 +14,8 @@
 #include "fields.h"
 #include "request.h"
 
-/* Below it, copying is cheaper than remembering whose bytes they are. */
-enum { BORROWED_BODY_BYTES_MIN = 16 * 1024 };
-
 struct result {
-    struct pyrs_response
-        response;           /* release and owner: of the body, whatever its size */
+    struct pyrs_response response;
     PyObject *content_type; /* new: owns response.content_type, or NULL */
     bool has_fields;
     struct fields fields; /* if has_fields */

@@ -1,0 +1,371 @@
+/* bridge_core.c - see bridge_core.h. */
+#include "bridge_core.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+enum { LENT_BYTES_MIN = 16 * 1024, ANSWERS_PER_ATTACH = 64 };
+
+struct pyrs_exchange {
+    struct made_request request;
+    struct seen_answer *seen; /* NULL: nobody looks */
+    uint32_t answers;
+    bool is_copy;
+    void (*release)(void *owner); /* of a lent body */
+    void *owner;
+    struct pyrs_slice lent;
+};
+
+/* ---- a request in memory of its own ---- */
+
+/* malloc, so that a byte too many is seen by ASan; one for the empty slice. */
+static struct pyrs_slice copy(struct pyrs_slice from)
+{
+    char *bytes = malloc(from.length ? from.length : 1);
+
+    assert(bytes);
+    if (from.length)
+        memcpy(bytes, from.bytes, from.length);
+    return (struct pyrs_slice){bytes, from.length};
+}
+
+static void drop(struct pyrs_slice slice)
+{
+    if (!slice.bytes)
+        return;
+    memset((char *)(uintptr_t)slice.bytes, 0xdd, slice.length);
+    free((char *)(uintptr_t)slice.bytes);
+}
+
+static uint32_t pair_count(const struct made_request *request)
+{
+    return request->header_count + request->param_count;
+}
+
+static struct made_request request_copy(const struct made_request *from)
+{
+    struct made_request to = *from;
+
+    to.method = copy(from->method);
+    to.raw_path = copy(from->raw_path);
+    to.path = copy(from->path);
+    to.query = copy(from->query);
+    to.body = copy(from->body);
+    to.pairs = malloc((pair_count(from) + 1) * sizeof *to.pairs);
+    assert(to.pairs);
+    for (uint32_t i = 0; i < pair_count(from); i++)
+        to.pairs[i] = (struct made_pair){
+            copy(from->pairs[i].name), copy(from->pairs[i].value), from->pairs[i].kind};
+    return to;
+}
+
+static void request_drop(struct made_request *request)
+{
+    drop(request->method);
+    drop(request->raw_path);
+    drop(request->path);
+    drop(request->query);
+    drop(request->body);
+    for (uint32_t i = 0; i < pair_count(request); i++) {
+        drop(request->pairs[i].name);
+        drop(request->pairs[i].value);
+    }
+    free(request->pairs);
+    memset(request, 0xdd, sizeof *request);
+}
+
+/* ---- pyrs.h ---- */
+
+static void see(struct pyrs_exchange *exchange, const struct pyrs_response *response)
+{
+    struct seen_answer *seen = exchange->seen;
+
+    seen->answers = exchange->answers;
+    seen->status = response->status;
+    seen->content_type = copy(response->content_type);
+    seen->fields = copy(response->fields);
+    if (exchange->release)
+        seen->lent = true;
+    else
+        seen->body = copy(response->body);
+}
+
+void pyrs_exchange_respond(struct pyrs_exchange *exchange,
+                           const struct pyrs_response *response)
+{
+    exchange->answers++;
+    assert(exchange->answers == 1 || !exchange->is_copy);
+    if (response->release && response->body.length > LENT_BYTES_MIN) {
+        exchange->release = response->release;
+        exchange->owner = response->owner;
+        exchange->lent = response->body;
+    }
+    if (exchange->seen)
+        see(exchange, response);
+    if (response->release && !exchange->release)
+        response->release(response->owner);
+    if (exchange->is_copy)
+        request_drop(&exchange->request);
+}
+
+struct pyrs_slice pyrs_exchange_method(const struct pyrs_exchange *exchange)
+{
+    return exchange->request.method;
+}
+
+struct pyrs_slice pyrs_exchange_raw_target(const struct pyrs_exchange *exchange)
+{
+    return exchange->request.raw_path;
+}
+
+struct pyrs_slice pyrs_exchange_raw_path(const struct pyrs_exchange *exchange)
+{
+    return exchange->request.raw_path;
+}
+
+struct pyrs_slice pyrs_exchange_path(const struct pyrs_exchange *exchange)
+{
+    return exchange->request.path;
+}
+
+struct pyrs_slice pyrs_exchange_query(const struct pyrs_exchange *exchange)
+{
+    return exchange->request.query;
+}
+
+struct pyrs_slice pyrs_exchange_body(const struct pyrs_exchange *exchange)
+{
+    return exchange->request.body;
+}
+
+uint32_t pyrs_exchange_version_minor(const struct pyrs_exchange *exchange)
+{
+    return exchange->request.version_minor;
+}
+
+uint32_t pyrs_exchange_header_count(const struct pyrs_exchange *exchange)
+{
+    return exchange->request.header_count;
+}
+
+void pyrs_exchange_header_at(const struct pyrs_exchange *exchange, uint32_t index,
+                             struct pyrs_slice *name, struct pyrs_slice *value)
+{
+    assert(index < exchange->request.header_count);
+    *name = exchange->request.pairs[index].name;
+    *value = exchange->request.pairs[index].value;
+}
+
+static bool equal_ignoring_case(struct pyrs_slice a, struct pyrs_slice b)
+{
+    return a.length == b.length && strncasecmp(a.bytes, b.bytes, a.length) == 0;
+}
+
+struct pyrs_slice pyrs_exchange_header(const struct pyrs_exchange *exchange,
+                                       struct pyrs_slice name)
+{
+    for (uint32_t i = 0; i < exchange->request.header_count; i++)
+        if (equal_ignoring_case(exchange->request.pairs[i].name, name))
+            return exchange->request.pairs[i].value;
+    return (struct pyrs_slice){NULL, 0};
+}
+
+uint32_t pyrs_exchange_param_count(const struct pyrs_exchange *exchange)
+{
+    return exchange->request.param_count;
+}
+
+enum pyrs_param_kind pyrs_exchange_param_at(const struct pyrs_exchange *exchange,
+                                            uint32_t index, struct pyrs_slice *name,
+                                            struct pyrs_slice *value)
+{
+    const struct made_pair *pair;
+
+    assert(index < exchange->request.param_count);
+    pair = &exchange->request.pairs[exchange->request.header_count + index];
+    *name = pair->name;
+    *value = pair->value;
+    return (enum pyrs_param_kind)pair->kind;
+}
+
+uint16_t pyrs_exchange_client(const struct pyrs_exchange *exchange,
+                              char address[PYRS_ADDRESS_BYTES])
+{
+    snprintf(address, PYRS_ADDRESS_BYTES, "%s", exchange->request.client);
+    return exchange->request.client_port;
+}
+
+uint16_t pyrs_exchange_server(const struct pyrs_exchange *exchange,
+                              char address[PYRS_ADDRESS_BYTES])
+{
+    snprintf(address, PYRS_ADDRESS_BYTES, "%s", exchange->request.server);
+    return exchange->request.server_port;
+}
+
+void pyrs_exchange_log(struct pyrs_exchange *exchange, int level,
+                       struct pyrs_slice message)
+{
+    struct seen_answer *seen = exchange->seen;
+
+    assert(exchange->answers == 0);
+    if (!seen)
+        return;
+    seen->records++;
+    seen->level = level;
+    drop(seen->log);
+    seen->log = copy(message);
+}
+
+/* Near enough to the core's: tokens are letters, digits and hyphens here. */
+bool pyrs_field_is_valid(struct pyrs_slice name, struct pyrs_slice value)
+{
+    static const char token[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "0123456789-";
+
+    for (size_t i = 0; i < name.length; i++)
+        if (!name.bytes[i] || !strchr(token, name.bytes[i]))
+            return false;
+    for (size_t i = 0; i < value.length; i++)
+        if (((unsigned char)value.bytes[i] < 0x20 && value.bytes[i] != '\t') ||
+            value.bytes[i] == 0x7f)
+            return false;
+    return name.length > 0 && !equal_ignoring_case(name, PYRS_TEXT("Content-Length"));
+}
+
+/* ---- asking ---- */
+
+/* As the core does when a large body has left. */
+static void give_back(struct pyrs_exchange *exchange)
+{
+    if (!exchange->release)
+        return;
+    if (exchange->seen)
+        exchange->seen->body = copy(exchange->lent);
+    exchange->release(exchange->owner);
+}
+
+struct seen_answer *ask(struct pyrs_endpoint *endpoint,
+                        const struct made_request *request)
+{
+    const struct interpreter *interpreter = endpoint->class->interpreter;
+    struct seen_answer *seen = calloc(1, sizeof *seen);
+    struct pyrs_exchange exchange = {
+        .request = request_copy(request), .seen = seen, .is_copy = true};
+    void *attached = interpreter->attach(interpreter->context);
+
+    endpoint->class->answer(endpoint, &exchange);
+    interpreter->detach(interpreter->context, attached);
+    attached = interpreter->attach(interpreter->context);
+    give_back(&exchange);
+    interpreter->detach(interpreter->context, attached);
+    return seen;
+}
+
+void seen_answer_free(struct seen_answer *seen)
+{
+    drop(seen->content_type);
+    drop(seen->fields);
+    drop(seen->body);
+    drop(seen->log);
+    free(seen);
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+/* Gives how many were answered once. */
+static uint32_t ask_attached(struct pyrs_endpoint *endpoint,
+                             const struct made_request *request, uint32_t count)
+{
+    struct pyrs_exchange exchange = {.request = *request};
+    uint32_t answered = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        exchange.answers = 0;
+        exchange.release = NULL;
+        endpoint->class->answer(endpoint, &exchange);
+        give_back(&exchange);
+        answered += exchange.answers == 1;
+    }
+    return answered;
+}
+
+static uint32_t ask_in_turns(struct pyrs_endpoint *endpoint,
+                             const struct made_request *request, uint32_t count)
+{
+    const struct interpreter *interpreter = endpoint->class->interpreter;
+    uint32_t answered = 0;
+
+    for (uint32_t left = count; left > 0;) {
+        uint32_t turn = left < ANSWERS_PER_ATTACH ? left : ANSWERS_PER_ATTACH;
+        void *attached = interpreter->attach(interpreter->context);
+
+        answered += ask_attached(endpoint, request, turn);
+        interpreter->detach(interpreter->context, attached);
+        left -= turn;
+    }
+    return answered;
+}
+
+uint64_t ask_often(struct pyrs_endpoint *endpoint, const struct made_request *request,
+                   uint32_t count)
+{
+    uint64_t start_ns = now_ns();
+
+    (void)ask_in_turns(endpoint, request, count);
+    return now_ns() - start_ns;
+}
+
+struct asking {
+    struct pyrs_endpoint *endpoint;
+    const struct made_request *request;
+    uint32_t count;
+    pthread_t thread;
+    uint32_t answered;
+};
+
+static void *run_asking(void *argument)
+{
+    struct asking *asking = argument;
+    const struct interpreter *interpreter = asking->endpoint->class->interpreter;
+
+    asking->answered = ask_in_turns(asking->endpoint, asking->request, asking->count);
+    interpreter->thread_end(interpreter->context);
+    return NULL;
+}
+
+bool ask_on_threads(struct pyrs_endpoint *endpoint, const struct made_request *request,
+                    uint32_t threads, uint32_t count)
+{
+    struct asking *all = calloc(threads, sizeof *all);
+    bool right = true;
+    uint32_t started = 0;
+
+    assert(all);
+    for (; started < threads && right; started++) {
+        all[started] = (struct asking){endpoint, request, count, 0, 0};
+        right =
+            pthread_create(&all[started].thread, NULL, run_asking, &all[started]) == 0;
+    }
+    for (uint32_t i = 0; i < started; i++) {
+        pthread_join(all[i].thread, NULL);
+        right = right && all[i].answered == count;
+    }
+    free(all);
+    return right;
+}
+
+void endpoint_free(struct pyrs_endpoint *endpoint)
+{
+    endpoint->class->free(endpoint);
+}

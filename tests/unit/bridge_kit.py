@@ -1,0 +1,262 @@
+"""The bridge without a server: a handler, a made-up request, and what was answered.
+
+csrc/bridge is compiled together with bridge_core.c, which stands for the core, into one
+library: a cffi module to ask from, and the extension module itself.
+"""
+
+import hashlib
+import importlib.util
+import os
+import shlex
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import cffi
+
+ROOT = Path(__file__).parents[2]
+CSRC = ROOT / "csrc"
+HERE = Path(__file__).parent
+SOURCES = [*sorted(CSRC.glob("bridge/*.c")), HERE / "bridge_core.c"]
+READ = [*SOURCES, *sorted(CSRC.glob("bridge/*.h")), CSRC / "pyrs.h"]
+READ += [CSRC / "serve" / "endpoint.h", HERE / "bridge_core.h"]
+
+OPTIONS = ["-std=gnu11", "-g", "-fvisibility=hidden"]
+CHECKED = ["-O1", "-UNDEBUG"]  # assertions on
+FAST = ["-O3", "-DNDEBUG"]  # as it is shipped
+
+Pairs = Sequence[tuple[str | bytes, str | bytes]]
+
+
+def _sanitizers() -> list[str]:
+    options = shlex.split(os.environ.get("PYRS_TEST_CFLAGS", ""))
+    if "PYRS_SANITIZE" in os.environ and not options:
+        options = [f"-fsanitize={os.environ['PYRS_SANITIZE']}"]
+    if options:
+        options += ["-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
+    return options
+
+
+def _declarations() -> str:
+    header = (HERE / "bridge_core.h").read_text()
+    declared = header.split("/* cffi: begin */")[1].split("/* cffi: end */")[0]
+    return (
+        "struct pyrs_endpoint;\n"
+        "struct pyrs_slice { const char *bytes; size_t length; };\n" + declared
+    )
+
+
+def _compile(name: str, options: list[str], library: Path) -> None:
+    builder = cffi.FFI()
+    builder.cdef(_declarations())
+    builder.set_source(
+        name,
+        '#include "bridge_core.h"\n',
+        sources=[str(path) for path in SOURCES],
+        include_dirs=[str(CSRC), str(HERE)],
+        extra_compile_args=options,
+        extra_link_args=_sanitizers(),
+    )
+    with tempfile.TemporaryDirectory(dir=library.parent) as folder:
+        Path(builder.compile(tmpdir=folder)).replace(library)
+
+
+def _load(name: str, library: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, library)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@dataclass(frozen=True)
+class Built:
+    ffi: Any
+    lib: Any
+    bridge: Any  # the extension module, beside the package's own
+    library: Path
+
+
+@cache
+def build(fast: bool = False) -> Built:
+    options = [*OPTIONS, *(FAST if fast else CHECKED), *_sanitizers()]
+    digest = hashlib.sha256(repr((sys.version, options)).encode())
+    for path in READ:
+        digest.update(path.read_bytes())
+    name = f"_bridge_core_{digest.hexdigest()[:20]}"
+    folder = ROOT / "build" / "unit"
+    folder.mkdir(parents=True, exist_ok=True)
+    library = folder / (name + str(sysconfig.get_config_var("EXT_SUFFIX")))
+    if not library.exists():
+        _compile(name, options, library)
+    core = _load(name, library)
+    return Built(core.ffi, core.lib, _load(f"{name}._bridge", library), library)
+
+
+# ---- requests ----
+
+
+@dataclass
+class Made:
+    """A request as the core would have understood it."""
+
+    method: str = "GET"
+    path: str | bytes = "/"  # decoded; NUL for an encoded slash
+    raw_path: str = "/"
+    query: str = ""
+    body: bytes = b""
+    version_minor: int = 1
+    headers: Pairs = ()
+    params: Sequence[tuple[str, str | bytes, int]] = ()  # name, value, kind
+    client: tuple[str, int] = ("192.0.2.7", 50000)
+    server: tuple[str, int] = ("192.0.2.1", 80)
+
+
+STR, INT, PATH = 0, 1, 2
+
+
+def _bytes(text: str | bytes) -> bytes:
+    return text.encode() if isinstance(text, str) else text
+
+
+class Memory:
+    """A made_request and what it points to."""
+
+    def __init__(self, built: Built, made: Made) -> None:
+        self._ffi = ffi = built.ffi
+        self._kept: list[Any] = []
+        pairs = [(name, value, 0) for name, value in made.headers]
+        pairs += list(made.params)
+        self.pairs = ffi.new("struct made_pair[]", max(1, len(pairs)))
+        for at, (name, value, kind) in enumerate(pairs):
+            self.pairs[at].name = self._slice(name)
+            self.pairs[at].value = self._slice(value)
+            self.pairs[at].kind = kind
+        self.request = request = ffi.new("struct made_request *")
+        for part in ("method", "path", "raw_path", "query", "body"):
+            setattr(request, part, self._slice(getattr(made, part)))
+        request.version_minor = made.version_minor
+        request.header_count = len(made.headers)
+        request.param_count = len(made.params)
+        request.pairs = self.pairs
+        for end in ("client", "server"):
+            address, port = getattr(made, end)
+            setattr(request, end, self._keep(address.encode() + b"\0"))
+            setattr(request, f"{end}_port", port)
+
+    def _keep(self, data: bytes) -> Any:
+        self._kept.append(self._ffi.new("char[]", data))
+        return self._kept[-1]
+
+    def _slice(self, text: str | bytes) -> Any:
+        data = _bytes(text)
+        return (self._keep(data) if data else self._ffi.NULL, len(data))
+
+
+# ---- answers ----
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    content_type: str
+    headers: list[tuple[str, str]]
+    body: bytes
+    lent: bool = field(compare=False, default=False)
+    level: int = field(compare=False, default=0)
+    log: str = field(compare=False, default="")
+
+
+@contextmanager
+def endpoint_of(
+    handler: Callable[..., object], name: str = "api.Api.handler", built: Built | None = None
+) -> Iterator[Any]:
+    built = built or build()
+    address = built.bridge.endpoint(handler, name)
+    endpoint = built.ffi.cast("struct pyrs_endpoint *", address)
+    try:
+        yield endpoint
+    finally:
+        built.lib.endpoint_free(endpoint)
+
+
+def _answer(built: Built, seen: Any) -> Answer:
+    def text(piece: Any) -> bytes:
+        return bytes(built.ffi.buffer(piece.bytes, piece.length)) if piece.bytes else b""
+
+    assert seen.answers == 1
+    assert seen.records <= 1
+    lines = text(seen.fields).decode("latin-1").split("\r\n")
+    assert lines.pop() == ""
+    headers = [(name, value) for name, _, value in (li.partition(": ") for li in lines)]
+    return Answer(
+        status=seen.status,
+        content_type=text(seen.content_type).decode("latin-1"),
+        headers=headers,
+        body=text(seen.body),
+        lent=seen.lent,
+        level=seen.level,
+        log=text(seen.log).decode(),
+    )
+
+
+def ask(handler: Callable[..., object], made: Made | None = None, **parts: Any) -> Answer:
+    """What the handler's endpoint answers; nothing of the exchange is left after it."""
+    built = build()
+    memory = Memory(built, made or Made(**parts))
+    with endpoint_of(handler) as endpoint:
+        seen = built.lib.ask(endpoint, memory.request)
+        try:
+            return _answer(built, seen)
+        finally:
+            built.lib.seen_answer_free(seen)
+
+
+def seen_by(read: Callable[[Any], Any], made: Made | None = None, **parts: Any) -> Any:
+    """What a handler reads from its request: both while it runs and, from a request that
+    was kept, after the exchange is gone. The two must be equal."""
+    inside: list[Any] = []
+    kept: list[Any] = []
+
+    def reading(request: Any) -> None:
+        inside.append(read(request))
+
+    for handler in (reading, kept.append):
+        answer = ask(handler, made or Made(**parts))
+        assert (answer.status, answer.log) == (204, "")
+    assert read(kept[0]) == inside[0]
+    return inside[0]
+
+
+def ask_often(handler: Callable[..., object], count: int, **parts: Any) -> None:
+    built = build()
+    memory = Memory(built, Made(**parts))
+    with endpoint_of(handler) as endpoint:
+        built.lib.ask_often(endpoint, memory.request, count)
+
+
+def ask_on_threads(
+    handler: Callable[..., object], threads: int, count: int, **parts: Any
+) -> None:
+    built = build()
+    memory = Memory(built, Made(**parts))
+    with endpoint_of(handler) as endpoint:
+        assert built.lib.ask_on_threads(endpoint, memory.request, threads, count)
+
+
+def nanoseconds_per_call(
+    handler: Callable[..., object], count: int, **parts: Any
+) -> float:
+    """Of the shipped build, attaching included, 64 requests to an attach."""
+    built = build(fast=True)
+    memory = Memory(built, Made(**parts))
+    with endpoint_of(handler, built=built) as endpoint:
+        return float(built.lib.ask_often(endpoint, memory.request, count)) / count
