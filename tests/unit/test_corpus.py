@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from corpus import ExpectedRequest, RejectCase, ValidCase, load_reject, load_valid
+from tests.corpus import ExpectedRequest, RejectCase, ValidCase, load_reject, load_valid
 
 from .http_kit import (
     Head,

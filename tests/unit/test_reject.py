@@ -2,7 +2,7 @@
 
 import pytest
 
-from corpus import load_reject
+from tests.corpus import load_reject
 
 from .http_kit import REASONS, Rejected
 
