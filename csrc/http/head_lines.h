@@ -113,7 +113,7 @@ static inline enum head_result usual_request_line(const struct head_reader *read
     const char *raw = line + name_length + 1;
     struct target_scan scan = scan_target(reader->begin, raw, reader->end);
     const char *line_end = scan.stop + VERSION_LINE_END_BYTES - 2;
-    if (!is_version_line_end(scan.stop, reader->end) ||
+    if (scan.stop == raw || !is_version_line_end(scan.stop, reader->end) ||
         (size_t)(line_end - line) > reader->limits->request_line_bytes_max)
         return HEAD_MORE;
 

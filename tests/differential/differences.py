@@ -1,15 +1,15 @@
 """The differences between pyrs and its judges that are meant.
 
-Each has a name, which docs/http-differences.md explains, and a condition as narrow as it
-can be: whatever pyrs accepts and a judge refuses or reads otherwise, and none of these
-covers, is a bug.
+Each has a name, which docs/http-differences.md explains, and a condition as narrow as
+it can be: whatever pyrs accepts and a judge refuses or reads otherwise, and none of
+these covers, is a bug.
 """
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from unit.http_kit import Head
+from tests.unit.http_kit import Head
 
 from .judges import Refused, Seen, Verdict
 

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Iterator
 
-from corpus import load_reject, load_valid
+from tests.corpus import load_reject, load_valid
 
 # Long ones are about limits, which the judges do not share.
 SEED_BYTES_MAX = 1500

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from corpus import RejectCase, ValidCase, load_reject, load_valid
-from unit.http_kit import Head, HeadParser, Rejected, Request, RequestReader
+from tests.corpus import RejectCase, ValidCase, load_reject, load_valid
+from tests.unit.http_kit import Head, HeadParser, Rejected, Request, RequestReader
 
 from .differences import DIFFERENCES, Case, explain
 from .judges import JUDGES, Refused, Seen, Unfinished, Verdict, normal_headers

@@ -1,0 +1,45 @@
+"""Writes the corpus as seeds: FOLDER/TARGET/NAME for each fuzz target.
+
+python tests/fuzz/seeds.py build/fuzz/seeds
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+FOLDER = Path(__file__).parents[1] / "corpus"
+CONTROL = b"\x07\x00\x00"  # step and cut, at the end: see fuzz.h
+CUTS = b"\x20\x60\xa0\xe0"  # at the beginning: see connection.c
+LONG = 4000  # what is about limits is too long to be a good seed
+
+
+def wires() -> Iterator[tuple[str, bytes]]:
+    for path in sorted(FOLDER.glob("*/*.http")):
+        wire = path.read_bytes()
+        if len(wire) <= LONG:
+            yield f"{path.parent.name}-{path.stem}", wire
+
+
+def seeds(wire: bytes) -> Iterator[tuple[str, bytes]]:
+    """For each fuzz target that the request is a seed of."""
+    head, empty_line, body = wire.partition(b"\r\n\r\n")
+    words = head.split(b" ")
+    yield "connection", CUTS + wire
+    yield "head", wire + CONTROL
+    if empty_line and b"chunked" in head.lower():
+        yield "body", body + CONTROL
+    if len(words) > 1:
+        yield "target", words[1]
+
+
+def main(folder: Path) -> int:
+    for name, wire in wires():
+        for target, seed in seeds(wire):
+            path = folder / target / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(seed)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
