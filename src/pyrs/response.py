@@ -34,8 +34,7 @@ class Response:
         headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
         content_type: str | None = None,
     ) -> None:
-        if status != 200:
-            check_status(status)
+        check_status(status)
         self.body = body
         self.status = status
         self.content_type = content_type
