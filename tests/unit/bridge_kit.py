@@ -227,8 +227,8 @@ def ask(
 
 
 def seen_by(read: Callable[[Any], Any], made: Made | None = None, **parts: Any) -> Any:
-    """What a handler reads from its request: both while it runs and, from a request that
-    was kept, after the exchange is gone. The two must be equal."""
+    """What a handler reads from its request: while it runs and, from a request that was
+    kept, after the exchange is gone. The two must be equal."""
     inside: list[Any] = []
     kept: list[Any] = []
 
