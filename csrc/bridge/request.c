@@ -507,7 +507,7 @@ static PyGetSetDef request_attributes[] = {
 static PyMethodDef request_methods[] = {
     {"json", (PyCFunction)(void (*)(void))request_json, METH_VARARGS | METH_KEYWORDS,
      PyDoc_STR(
-         "json(type=...)\n--\n\n"
+         "json($self, /, type=...)\n--\n\n"
          "The body, decoded from JSON; anew at each call.\n\n"
          "With a type (a msgspec.Struct, a dataclass, list[int], ...) checked and "
          "converted.\nHTTPError 400 if it is not JSON, 422 if it is not of that "

@@ -75,11 +75,9 @@ class Request:
         """As far as the request tells: scheme, host, raw path, query. Without a Host,
         the server's address stands for it."""
     @overload
-    def json(self) -> Any: ...
-    @overload
     def json(self, type: type[_T]) -> _T: ...
     @overload
-    def json(self, type: Any) -> Any:
+    def json(self, type: Any = ...) -> Any:
         """The body, decoded from JSON; anew at each call.
 
         With a type (a msgspec.Struct, a dataclass, list[int], ...) checked and

@@ -19,16 +19,19 @@ from pyrs.errors import HTTPError
 # UTF-32, and no others. Python itself would also try codecs that are no charsets, some
 # of them slow on purpose-made input (punycode), and would remember every name a client
 # invents.
-CHARSETS = frozenset(
-    """
-    utf-8 utf8 us-ascii ascii latin1 utf-16 utf-16le utf-16be utf-32 utf-32le utf-32be
-    iso-8859-1 iso-8859-2 iso-8859-3 iso-8859-4 iso-8859-5 iso-8859-6 iso-8859-7
-    iso-8859-8 iso-8859-9 iso-8859-10 iso-8859-13 iso-8859-14 iso-8859-15 iso-8859-16
-    windows-874 windows-1250 windows-1251 windows-1252 windows-1253 windows-1254
-    windows-1255 windows-1256 windows-1257 windows-1258 koi8-r koi8-u ibm866 macintosh
-    gb2312 gbk gb18030 big5 big5-hkscs euc-jp euc-kr iso-2022-jp shift_jis
-    """.split()
-)
+# fmt: off
+CHARSETS = frozenset((
+    "utf-8", "utf8", "us-ascii", "ascii", "latin1", "utf-16", "utf-16le",
+    "utf-16be", "utf-32", "utf-32le", "utf-32be", "iso-8859-1", "iso-8859-2",
+    "iso-8859-3", "iso-8859-4", "iso-8859-5", "iso-8859-6", "iso-8859-7",
+    "iso-8859-8", "iso-8859-9", "iso-8859-10", "iso-8859-13", "iso-8859-14",
+    "iso-8859-15", "iso-8859-16", "windows-874", "windows-1250", "windows-1251",
+    "windows-1252", "windows-1253", "windows-1254", "windows-1255", "windows-1256",
+    "windows-1257", "windows-1258", "koi8-r", "koi8-u", "ibm866", "macintosh",
+    "gb2312", "gbk", "gb18030", "big5", "big5-hkscs", "euc-jp", "euc-kr",
+    "iso-2022-jp", "shift_jis",
+))
+# fmt: on
 # Python's names for the two that it knows by another one.
 _CODECS = {"windows-874": "cp874", "macintosh": "mac-roman"}
 

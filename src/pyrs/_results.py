@@ -28,8 +28,10 @@ encode_json = msgspec.json.Encoder(enc_hook=_plain).encode
 
 
 def describe_exception(handler: str, what: str, exception: BaseException) -> str:
-    """ "api.Api.hello raised:" with the traceback below; one line if there is none."""
-    if exception.__traceback__ is None:
+    """ "api.Api.hello raised:" with the traceback below; one line if there is none, or
+    none of the user's."""
+    traceback = exception.__traceback__
+    if traceback is None or traceback.tb_frame.f_code is _plain.__code__:
         return f"{handler} {what}: {type(exception).__name__}: {exception}"
     lines = "".join(format_exception(exception)).splitlines()
     if len(lines) > _LINES_MAX:

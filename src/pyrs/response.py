@@ -20,9 +20,9 @@ class Response:
     changed until the response is returned.
 
     ValueError or TypeError if the status is no integer from 200 to 599, or if a header
-    cannot be sent: a control character in it, characters outside latin-1, or a name that
-    pyrs itself writes (Content-Length, Transfer-Encoding, Connection, Date, ...). What
-    is changed later is checked when it is sent: there it is a 500 and a log record.
+    cannot be sent: it has a control character or characters outside latin-1, or pyrs
+    writes it itself (Content-Length, Transfer-Encoding, Connection, Date, ...). What is
+    changed later is checked when it is sent: there it is a 500 and a log record.
     """
 
     __slots__ = ("__weakref__", "_headers", "body", "content_type", "status")
@@ -34,8 +34,7 @@ class Response:
         headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
         content_type: str | None = None,
     ) -> None:
-        if status != 200:
-            check_status(status)
+        check_status(status)
         self.body = body
         self.status = status
         self.content_type = content_type

@@ -177,7 +177,9 @@ class Answer:
 
 @contextmanager
 def endpoint_of(
-    handler: Callable[..., object], name: str = "api.Api.handler", built: Built | None = None
+    handler: Callable[..., object],
+    name: str = "api.Api.handler",
+    built: Built | None = None,
 ) -> Iterator[Any]:
     built = built or build()
     address = built.bridge.endpoint(handler, name)
@@ -190,7 +192,9 @@ def endpoint_of(
 
 def _answer(built: Built, seen: Any) -> Answer:
     def text(piece: Any) -> bytes:
-        return bytes(built.ffi.buffer(piece.bytes, piece.length)) if piece.bytes else b""
+        return (
+            bytes(built.ffi.buffer(piece.bytes, piece.length)) if piece.bytes else b""
+        )
 
     assert seen.answers == 1
     assert seen.records <= 1
@@ -208,7 +212,9 @@ def _answer(built: Built, seen: Any) -> Answer:
     )
 
 
-def ask(handler: Callable[..., object], made: Made | None = None, **parts: Any) -> Answer:
+def ask(
+    handler: Callable[..., object], made: Made | None = None, **parts: Any
+) -> Answer:
     """What the handler's endpoint answers; nothing of the exchange is left after it."""
     built = build()
     memory = Memory(built, made or Made(**parts))
@@ -221,8 +227,8 @@ def ask(handler: Callable[..., object], made: Made | None = None, **parts: Any) 
 
 
 def seen_by(read: Callable[[Any], Any], made: Made | None = None, **parts: Any) -> Any:
-    """What a handler reads from its request: both while it runs and, from a request that
-    was kept, after the exchange is gone. The two must be equal."""
+    """What a handler reads from its request: while it runs and, from a request that was
+    kept, after the exchange is gone. The two must be equal."""
     inside: list[Any] = []
     kept: list[Any] = []
 
