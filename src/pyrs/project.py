@@ -94,7 +94,9 @@ def load_project(
 
     file = read_project_file(project)
     say("Starting pyrs server...")
-    server = Server(msgspec.structs.replace(_settings(file), **changes))
+    settings = msgspec.structs.replace(_settings(file), **changes)
+    # With faults it only judges the routes, and is never run.
+    server = Server(Settings() if file.faults else settings)
     try:
         entries = _add_routes(file, server, say)
         if file.faults:
@@ -197,14 +199,17 @@ def endpoint_name(entry: Entry) -> str:
 
 def _add_route(file: ProjectFile, server: Server, entry: Entry) -> None:
     methods = None if isinstance(entry.methods, UnsetType) else entry.methods
+    is_faulty = not entry.path or methods == []
     if isinstance(entry.native, str) and isinstance(entry.symbol, str):
         library = file.folder / entry.native
         if not library.is_file():
             raise _Missing("native", f"there is no file {library}")
-        server.add_native(entry.path, library, entry.symbol, methods)
+        if not is_faulty:
+            server.add_native(entry.path, library, entry.symbol, methods)
         return
     handler = _handler(file, entry)
-    server.add_route(entry.path, handler, methods, endpoint_name(entry))
+    if not is_faulty:
+        server.add_route(entry.path, handler, methods, endpoint_name(entry))
 
 
 def _handler(file: ProjectFile, entry: Entry) -> Handler:

@@ -59,7 +59,9 @@ class ProjectFile:
     path: Path
     name: str  # as the user gave it, for messages
     project: Project = field(default_factory=lambda: Project(modules=[]))
-    entries: dict[int, Entry] = field(default_factory=dict)  # the sound ones of modules
+    # Of modules, those with one whole endpoint; a path or methods that are faulty stand
+    # there empty.
+    entries: dict[int, Entry] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     spots: dict[str, Spot] = field(default_factory=dict)  # of each key's value
 
@@ -180,18 +182,26 @@ def _read_struct(
         value = _read(file, place, member.node, fields[name].type)
         if value is not UNSET:
             values[fields[name].name] = value
-    required = [field for field in kind.fields if field.required]
-    for target in required:
-        bare, expected = _strip(target.type)
-        if not any(member.key == target.encode_name for member in node.members):
+    for target in kind.fields:
+        if target.required and not any(
+            member.key == target.encode_name for member in node.members
+        ):
+            _, expected = _strip(target.type)
             message = f'key "{target.encode_name}" is missing, expected {expected}'
             file.fault(key, message)
-        if isinstance(bare, inspect.ListType):
-            values.setdefault(target.name, [])
-    if any(target.name not in values for target in required):
-        return UNSET
+        if target.required:
+            values.setdefault(target.name, _nothing(target.type))
     made: object = kind.cls(**values)
     return made
+
+
+def _nothing(kind: inspect.Type) -> object:
+    """What stands for a required value that was not there or was faulty."""
+    bare, _ = _strip(kind)
+    if isinstance(bare, inspect.ListType):
+        return []
+    assert isinstance(bare, inspect.StrType), "pyrs.config requires another type now"
+    return ""
 
 
 def _known_members(
@@ -238,7 +248,7 @@ def _endpoint_fault(keys: set[str]) -> str:
         return f"found two endpoints ({titles}), expected one"
     missing = [name for name in kinds[0].required if name not in keys]
     if missing:
-        return f"missing {_quoted(missing)}: {kinds[0].title} needs it"
+        return f"missing {_quoted(missing)}, which a {kinds[0].title} needs"
     return ""
 
 

@@ -99,8 +99,8 @@ class Server:
         """
         if isinstance(methods, str):
             raise TypeError('methods is a list of names, as in ["GET"]')
-        name = name or getattr(handler, "__qualname__", repr(handler))
-        address = _bridge.endpoint(handler, name)
+        called = name or str(getattr(handler, "__qualname__", repr(handler)))
+        address = _bridge.endpoint(handler, called)
         self._add(path, methods, ffi.cast("struct pyrs_endpoint *", address))
 
     def add_native(
@@ -270,12 +270,12 @@ def _listen_message(host: str, port: int, error: Error) -> str:
     is_unix = host.startswith("unix:")
     place = host if is_unix else f"{f'[{host}]' if ':' in host else host}:{port}"
     hints = {
-        errno.EADDRINUSE: "another program listens there; choose another with --port",
+        errno.EADDRINUSE: "another program listens there; choose another port",
         errno.EADDRNOTAVAIL: "this machine has no such address; 0.0.0.0 means all",
     }
     if not is_unix and port < 1024:
         hints[errno.EACCES] = hints[errno.EPERM] = (
-            "ports below 1024 need the right to bind them; choose another with --port"
+            "ports below 1024 need rights that this user lacks; choose another port"
         )
     hint = "" if is_unix else hints.get(error.code, "")
     reason = os.strerror(error.code).lower() if error.code else _message(error)

@@ -1,0 +1,88 @@
+"""The command `pyrs` as a process: run to its end, or serving while a test looks on."""
+
+import http.client
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+TIMEOUT = 20  # seconds; awaited, never slept
+
+
+@dataclass
+class Serving:
+    """A pyrs that listens: its process, and what it printed until then."""
+
+    process: subprocess.Popen[str]
+    lines: list[str]
+
+    @property
+    def port(self) -> int:
+        (line,) = (line for line in self.lines if line.startswith("Port: "))
+        return int(line.removeprefix("Port: "))
+
+    def get(self, path: str, host: str = "127.0.0.1") -> str:
+        return self.ask("GET", path, host=host)[1]
+
+    def ask(
+        self, method: str, path: str, body: str = "", host: str = "127.0.0.1"
+    ) -> tuple[int, str]:
+        connection = http.client.HTTPConnection(host, self.port, timeout=TIMEOUT)
+        connection.request(method, path, body)
+        response = connection.getresponse()
+        answer = response.status, response.read().decode()
+        connection.close()
+        return answer
+
+
+def run(
+    *words: str, cwd: Path, program: tuple[str, ...] = ("-m", "pyrs")
+) -> subprocess.CompletedProcess[str]:
+    """Runs a command line to its end."""
+    return subprocess.run(
+        [sys.executable, *program, *words],
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+    )
+
+
+@contextmanager
+def serving(
+    *words: str, cwd: Path, stdin: int = subprocess.DEVNULL
+) -> Iterator[Serving]:
+    """Serves; at the end SIGTERM stops it, with nothing on standard error, status 0."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pyrs", *words],
+        cwd=cwd,
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield Serving(process, _lines_until_listening(process))
+        process.send_signal(signal.SIGTERM)
+        _, told = process.communicate(timeout=TIMEOUT)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+    assert process.returncode == 0
+    assert told == ""
+
+
+def _lines_until_listening(process: subprocess.Popen[str]) -> list[str]:
+    assert process.stdout
+    assert process.stderr
+    lines = []
+    for line in process.stdout:
+        lines.append(line.rstrip("\n"))
+        if lines[-1] == "Listening...":
+            return lines
+    raise AssertionError(f"it never listened: {lines} {process.stderr.read()}")
