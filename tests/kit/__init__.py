@@ -1,0 +1,29 @@
+"""What the tests of the running server share. See server.py and client.py."""
+
+import os
+
+import pytest
+
+from .client import PATIENCE, Client, Response, get, post, post_chunked
+from .server import RunningServer, Serve, native_library, running_server, wait_until
+
+__all__ = [
+    "PATIENCE",
+    "Client",
+    "Response",
+    "RunningServer",
+    "Serve",
+    "get",
+    "measures_memory",
+    "native_library",
+    "post",
+    "post_chunked",
+    "running_server",
+    "wait_until",
+]
+
+# Sanitizers keep freed memory aside, to catch who still uses it.
+measures_memory = pytest.mark.skipif(
+    bool(os.environ.get("PYRS_SANITIZE")),
+    reason="memory is not itself under sanitizers",
+)

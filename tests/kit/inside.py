@@ -1,0 +1,62 @@
+"""`pyrs`, with a door for the tests: the command itself, run in this process.
+
+    python inside.py DOOR OPEN_FILES ARGUMENT...
+
+DOOR is the descriptor of a socket over which the test sends Python expressions, one to
+a line, and gets their values as JSON. Names are those of loaded modules; `server` is
+the pyrs.Server of the project. OPEN_FILES limits descriptors, 0 leaves the limit alone.
+The questions are answered on a thread of their own, so they neither are requests nor
+wait for any.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import resource
+import socket
+import sys
+import threading
+import traceback
+from typing import Any
+
+
+class _Names:
+    def __getitem__(self, name: str) -> Any:
+        if name == "server":
+            return _server()
+        if name in sys.modules:
+            return sys.modules[name]
+        raise KeyError(name)
+
+
+def _server() -> Any:
+    kind = sys.modules["pyrs.server"].Server
+    (server,) = (found for found in gc.get_objects() if type(found) is kind)
+    return server
+
+
+def _answer_questions(door: socket.socket) -> None:
+    for line in door.makefile("r", encoding="utf-8"):
+        try:
+            answer = {"value": eval(json.loads(line), {}, _Names())}
+            text = json.dumps(answer)
+        except Exception:
+            text = json.dumps({"error": traceback.format_exc()})
+        door.sendall(text.encode() + b"\n")
+
+
+def main() -> int:
+    door, open_files = int(sys.argv[1]), int(sys.argv[2])
+    del sys.path[0]  # this folder: the command would not have it there
+    if open_files:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (open_files, open_files))
+    questions = socket.socket(fileno=door)
+    threading.Thread(target=_answer_questions, args=[questions], daemon=True).start()
+    import pyrs.cli
+
+    return pyrs.cli.main(sys.argv[3:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,352 @@
+"""A real `pyrs` process that serves a project written for one test.
+
+    with running_server(folder, '''
+        def hello(request):
+            return "world"
+    ''') as server:
+        with server.connect() as client:
+            assert client.ask(get("/hello")).body == b"world"
+
+Every function of the code answers the path of its name, unless routes are given. When
+the `with` ends, the process is stopped as a person would, and it must then have: no
+connection and no exchange left, as many descriptors as at the start, nothing in its log
+that the test did not expect, exit status 0.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from .client import PATIENCE, Client, get
+
+INSIDE = Path(__file__).with_name("inside.py")
+NATIVE = Path(__file__).with_name("native.c")
+
+
+def wait_until(claim: Callable[[], object], what: str = "") -> Any:
+    """The first true value of `claim`. Fails after a long time without one."""
+    deadline = time.monotonic() + PATIENCE
+    while not (value := claim()):
+        assert time.monotonic() < deadline, f"never came true: {what or claim}"
+        time.sleep(0.005)
+    return value
+
+
+# Starts a server: the fixture `serve`. Arguments are those of running_server, without
+# the folder.
+Serve: TypeAlias = "Callable[..., RunningServer]"
+
+
+class RunningServer:
+    """One process. `stop` may be called early; nothing is checked twice."""
+
+    def __init__(
+        self, folder: Path, arguments: list[str], open_files: int, server_name: str
+    ) -> None:
+        self.folder = folder
+        self.log_file = folder / "stderr.log"
+        self._server_name = server_name
+        self._expected_log: list[str] = []
+        self._clients: list[Client] = []
+        self._checked = False
+        self.temporary = folder / "temporary"
+        self.temporary.mkdir(exist_ok=True)
+        here, there = socket.socketpair()
+        with self.log_file.open("wb") as log, there:
+            self.process = subprocess.Popen(
+                [
+                    sys.executable,
+                    str(INSIDE),
+                    str(there.fileno()),
+                    str(open_files),
+                    *arguments,
+                ],
+                cwd=folder,
+                env={**os.environ, "TMPDIR": str(self.temporary)},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                pass_fds=[there.fileno()],
+            )
+        self._door = here
+        self._answers = here.makefile("r", encoding="utf-8")
+        try:
+            self.printed = self._read_start()
+            self._settle()
+        except BaseException:
+            self.kill()
+            raise
+
+    def _read_start(self) -> list[str]:
+        printed = []
+        assert self.process.stdout
+        for line in self.process.stdout:
+            printed.append(line.rstrip("\n"))
+            if printed[-1] == "Listening...":
+                return printed
+        raise AssertionError(f"no start: {printed}\n{self.log_text()}")
+
+    def _settle(self) -> None:
+        """One request, so that what is opened once is open, then the descriptors."""
+        with self.connect() as client:
+            assert client.ask(get("*", "Connection: close", method="OPTIONS"))
+        self.wait_until_quiet()
+        self.descriptors_at_start = self.descriptors()
+
+    # ---- speaking with it ----
+
+    @property
+    def address(self) -> tuple[str, int] | str:
+        told = dict(line.split(": ", 1) for line in self.printed if ": " in line)
+        host = told["Address"]
+        if host.startswith("unix:"):
+            return host.removeprefix("unix:")
+        return host, int(told["Port"])
+
+    @property
+    def url(self) -> str:
+        host, port = self.address
+        return f"http://{host}:{port}"
+
+    def connect(self, *, small_window: bool = False) -> Client:
+        client = Client(
+            self.address, server_name=self._server_name, small_window=small_window
+        )
+        self._clients.append(client)
+        return client
+
+    def ask(self, request: bytes) -> Any:
+        """The response to a request on a connection of its own."""
+        with self.connect() as client:
+            return client.ask(request)
+
+    # ---- looking at it ----
+
+    def inside(self, expression: str) -> Any:
+        """The value of a Python expression in the process, as JSON brings it here."""
+        self._door.sendall(json.dumps(expression).encode() + b"\n")
+        line = self._answers.readline()
+        assert line, f"the process is gone\n{self.log_text()}"
+        answer = json.loads(line)
+        assert "error" not in answer, answer["error"]
+        return answer["value"]
+
+    def counters(self) -> dict[str, Any]:
+        return dict(self.inside("msgspec.to_builtins(server.counters())"))
+
+    def counter(self, name: str) -> Any:
+        return self.counters()[name]
+
+    def wait_until_quiet(self) -> None:
+        """No connection, no exchange."""
+
+        def is_quiet() -> bool:
+            now = self.counters()
+            return now["connections_open"] == now["exchanges_open"] == 0
+
+        wait_until(is_quiet, "no connection and no exchange")
+
+    def descriptors(self) -> list[str]:
+        """What each open descriptor is, as the kernel tells."""
+        kinds = []
+        for link in Path(f"/proc/{self.process.pid}/fd").iterdir():
+            with suppress(FileNotFoundError):  # closed meanwhile
+                kinds.append(re.sub(r"\d+", "N", str(link.readlink())))
+        return sorted(kinds)
+
+    def resident_bytes(self) -> int:
+        """Memory of the process alone: what the kernel could not drop or share."""
+        smaps = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
+        (anonymous,) = re.findall(r"^Anonymous: +(\d+) kB", smaps, re.M)
+        return int(anonymous) * 1024
+
+    def cpu_seconds(self) -> float:
+        stat = Path(f"/proc/{self.process.pid}/stat").read_text()
+        user, system = stat.rsplit(") ", 1)[1].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+    # ---- its log ----
+
+    def log_text(self) -> str:
+        return self.log_file.read_text("utf-8", "replace")
+
+    def expect_log(self, *patterns: str) -> None:
+        """Each pattern must match a whole record (with its indented lines), and may
+        match several; waits until it does."""
+        for pattern in patterns:
+            wait_until(lambda p=pattern: self._matching(p), pattern)
+            self._expected_log.append(pattern)
+
+    def _matching(self, pattern: str) -> list[str]:
+        return [record for record in self.records() if re.search(pattern, record, re.S)]
+
+    def allow_log(self, *patterns: str) -> None:
+        """Records that may be there."""
+        self._expected_log += patterns
+
+    def records(self) -> list[str]:
+        lines = self.log_text().splitlines()
+        records: list[str] = []
+        for line in lines:
+            if line.startswith("    ") and records:
+                records[-1] += "\n" + line
+            else:
+                records.append(line)
+        return records
+
+    def unexpected_records(self) -> list[str]:
+        return [
+            record
+            for record in self.records()
+            if not any(re.search(known, record, re.S) for known in self._expected_log)
+        ]
+
+    # ---- ending it ----
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def wait(self) -> int:
+        """Waits for the end of the process, and gives its exit status."""
+        assert self.process.stdout
+        self.printed += self.process.stdout.read().splitlines()
+        return self.process.wait(PATIENCE)
+
+    def kill(self) -> None:
+        self._checked = True
+        self.process.kill()
+        self.process.wait()
+        self._close()
+
+    def _close(self) -> None:
+        for client in self._clients:
+            client.close()
+        self._answers.close()
+        self._door.close()
+        assert self.process.stdout
+        self.process.stdout.close()
+
+    def check_nothing_is_left(self) -> None:
+        for client in self._clients:
+            client.close()
+        self.wait_until_quiet()
+        wait_until(
+            lambda: self.descriptors() == self.descriptors_at_start,
+            f"{self.descriptors()} == {self.descriptors_at_start}",
+        )
+        assert not list(self.temporary.iterdir())
+
+    def stop(self) -> None:
+        """All the checks of the module's first lines."""
+        if self._checked:
+            return
+        if self.process.poll() is None:
+            self.check_nothing_is_left()
+            self.signal(signal.SIGTERM)
+        self.check_end()
+
+    def check_end(self, status: int = 0) -> None:
+        """The process has ended, or is about to: how, and with what in its log."""
+        self._checked = True
+        assert self.wait() == status, self.log_text()
+        self._close()
+        assert self.unexpected_records() == []
+
+
+@contextmanager
+def running_server(
+    folder: Path,
+    code: str,
+    routes: Mapping[str, str] | None = None,
+    *,
+    arguments: list[str] | None = None,
+    open_files: int = 0,
+    **settings: Any,
+) -> Iterator[RunningServer]:
+    """`routes` maps "/path" or "GET,POST /path" to a function of the code, or to
+    "native:NAME", a function of kit/native.c."""
+    write_project(folder, code, routes, **settings)
+    name = settings.get("server_name", "pyrs")
+    given = ["project.pyrs", *(arguments or [])]
+    server = RunningServer(folder, given, open_files, name)
+    try:
+        yield server
+    except BaseException:
+        if not server._checked:
+            server.kill()
+        raise
+    try:
+        server.stop()
+    finally:
+        if server.process.poll() is None:
+            server.kill()
+
+
+def write_project(
+    folder: Path, code: str, routes: Mapping[str, str] | None = None, **settings: Any
+) -> None:
+    code = textwrap.dedent(code)
+    (folder / "main.py").write_text(code)
+    if routes is None:
+        names = re.findall(r"^def (\w+)\(request", code, re.M)
+        routes = {f"/{name}": name for name in names}
+    project = {
+        "http_listen_address": "127.0.0.1",
+        "http_listen_port": 0,
+        "thread_count": 1,
+        **settings,
+        "modules": [_entry(route, target) for route, target in routes.items()],
+    }
+    (folder / "project.pyrs").write_text(json.dumps(project, indent=4))
+
+
+def _entry(route: str, target: str) -> dict[str, Any]:
+    methods, _, path = route.rpartition(" ")
+    entry: dict[str, Any] = {"path": path}
+    if methods:
+        entry["methods"] = methods.split(",")
+    if target.startswith("native:"):
+        symbol = target.removeprefix("native:")
+        return {**entry, "native": str(native_library()), "symbol": symbol}
+    return {**entry, "module": "main", "handler": target}
+
+
+@cache
+def native_library() -> Path:
+    """kit/native.c, compiled once."""
+    import tempfile
+
+    from pyrs.include import include_folder
+
+    folder = tempfile.TemporaryDirectory(prefix="pyrs-native-")
+    _folders.append(folder)  # until the tests are over
+    library = Path(folder.name) / "native.so"
+    compiler = os.environ.get("CC", "cc")
+    options = ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror"]
+    environment = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
+    subprocess.run(
+        [
+            *[compiler, *options, f"-I{include_folder()}"],
+            *[str(NATIVE), "-o", str(library)],
+        ],
+        check=True,
+        env=environment,
+    )
+    return library
+
+
+_folders: list[Any] = []
