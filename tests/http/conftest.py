@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kit import RunningServer, Serve, running_server
+from tests.kit import RunningServer, Serve, running_server
 
 
 @pytest.fixture
