@@ -25,6 +25,7 @@ struct log {
     int level;
     bool closing;
     bool reopening;
+    bool writing;
 };
 
 /* ---- text ---- */
@@ -121,12 +122,15 @@ static void run_writer(void *argument)
             continue;
         }
         log->pending = writing;
+        log->writing = true;
         writing = taken;
         uv_cond_broadcast(&log->changed);
         uv_mutex_unlock(&log->lock);
         write_out(log->file, slice_of(writing.bytes, writing.length));
         writing.length = 0;
         uv_mutex_lock(&log->lock);
+        log->writing = false;
+        uv_cond_broadcast(&log->changed);
     }
     uv_mutex_unlock(&log->lock);
     free(writing.bytes);
@@ -217,6 +221,14 @@ void log_write(struct log *log, int level, slice message)
 }
 
 /* ---- life ---- */
+
+void log_flush(struct log *log)
+{
+    uv_mutex_lock(&log->lock);
+    while (log->pending.length > 0 || log->writing)
+        uv_cond_wait(&log->changed, &log->lock);
+    uv_mutex_unlock(&log->lock);
+}
 
 void log_reopen(struct log *log)
 {

@@ -24,6 +24,9 @@ struct log *log_open(const char *path, int level);
 /* Writes what is pending, then closes. */
 void log_close(struct log *log);
 
+/* Waits until what was appended before is written. */
+void log_flush(struct log *log);
+
 /* Opens the path again, for log rotation. From any thread. */
 void log_reopen(struct log *log);
 

@@ -20,6 +20,9 @@
 /* Descriptors for everything that is not a connection: logs, modules, databases. */
 enum { DESCRIPTORS_RESERVED = 64 };
 
+/* A handler gets this long to return when everything has to stop at once. */
+enum { ABANDON_AFTER_MS = 1000 };
+
 enum { HANDLED_SIGNALS = 3 };
 static const int SIGNALS[HANDLED_SIGNALS] = {SIGINT, SIGTERM, SIGUSR1};
 
@@ -48,6 +51,7 @@ struct pyrs_server {
     struct service *services; /* one for each loop */
     struct control control;
     bool has_run;
+    bool abandoned; /* a handler never returned: its thread still uses all this */
     _Atomic int stop_wishes;
     int stop_wishes_seen;
     _Atomic uint32_t services_running;
@@ -106,8 +110,8 @@ static void close_control(struct pyrs_server *server)
         return;
     uv_close((uv_handle_t *)&control->wakeup, NULL);
     uv_close((uv_handle_t *)&control->stop_timer, NULL);
-    uv_run(&control->uv, UV_RUN_DEFAULT);
-    uv_loop_close(&control->uv);
+    while (uv_loop_close(&control->uv) == UV_EBUSY) /* uv_stop may still be pending */
+        uv_run(&control->uv, UV_RUN_DEFAULT);
 }
 
 /* ---- making ---- */
@@ -202,6 +206,10 @@ void pyrs_server_free(struct pyrs_server *server)
 {
     if (!server)
         return;
+    if (server->abandoned) {
+        log_flush(server->site.log);
+        return;
+    }
     for (uint32_t i = 0; i < server->bound_count; i++) {
         close_sockets(server, &server->bound[i]);
         free(server->bound[i].sockets);
@@ -327,28 +335,47 @@ static void stop_services(struct pyrs_server *server, void (*stop)(struct loop *
         stop(&server->services[i].loop);
 }
 
+/* A thread cannot be ended from outside, so one that is inside a handler is left behind,
+ * with the memory it may still touch. */
+static void on_abandon(uv_timer_t *timer)
+{
+    struct pyrs_server *server = timer->data;
+
+    log_text(server, PYRS_LOG_ERROR,
+             "stopping although a handler has not returned: its thread is left behind");
+    server->abandoned = true;
+    uv_stop(&server->control.uv);
+}
+
+static void stop_at_once(struct pyrs_server *server)
+{
+    stop_services(server, loop_stop_at_once);
+    uv_timer_start(&server->control.stop_timer, on_abandon, ABANDON_AFTER_MS, 0);
+}
+
 static void on_stop_timeout(uv_timer_t *timer)
 {
     struct pyrs_server *server = timer->data;
 
     log_text(server, PYRS_LOG_WARNING,
              "stopping at once: requests were still running after timeouts.stop");
-    stop_services(server, loop_stop_at_once);
+    stop_at_once(server);
 }
 
 static void obey_stop(struct pyrs_server *server)
 {
     int wishes = atomic_load(&server->stop_wishes);
+    int seen = server->stop_wishes_seen;
 
-    if (wishes > 0 && server->stop_wishes_seen == 0) {
+    server->stop_wishes_seen = wishes;
+    if (wishes > 1 && seen <= 1) {
+        stop_at_once(server);
+    } else if (wishes == 1 && seen == 0) {
         stop_services(server, loop_stop);
         if (server->site.settings.stop_timeout_ms > 0)
             uv_timer_start(&server->control.stop_timer, on_stop_timeout,
                            server->site.settings.stop_timeout_ms, 0);
     }
-    if (wishes > 1)
-        stop_services(server, loop_stop_at_once);
-    server->stop_wishes_seen = wishes;
 }
 
 static void on_control_wakeup(uv_async_t *wakeup)
@@ -500,10 +527,14 @@ bool pyrs_server_run(struct pyrs_server *server, bool handle_signals,
     if (atomic_load(&server->services_running) > 0)
         uv_run(&server->control.uv, UV_RUN_DEFAULT);
     uv_timer_stop(&server->control.stop_timer);
-    for (uint32_t i = 0; i < started; i++)
-        uv_thread_join(&threads[i]);
     if (handle_signals)
         give_signals_back(server);
+    if (server->abandoned) {
+        free(threads);
+        return false;
+    }
+    for (uint32_t i = 0; i < started; i++)
+        uv_thread_join(&threads[i]);
     clean = close_services(server) && started == count;
     free(threads);
     return clean; /* else requests were cut off: no fault of the system's, so no message
