@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from corpus import (
+from tests.corpus import (
     ExpectedRequest,
     RejectCase,
     ValidCase,
@@ -18,7 +18,7 @@ from corpus import (
     load_reject,
     load_valid,
 )
-from kit import Client, RunningServer, get, running_server
+from tests.kit import Client, RunningServer, get, running_server
 
 CODE = """
 import threading

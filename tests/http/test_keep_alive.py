@@ -2,7 +2,7 @@
 
 import pytest
 
-from kit import Serve, get, post, post_chunked
+from tests.kit import Serve, get, post, post_chunked
 
 CODE = """
 def hello(request):
