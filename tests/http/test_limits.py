@@ -160,7 +160,7 @@ def test_a_body_that_cannot_be_stored_is_500_and_logged(serve: Serve) -> None:
     server = serve(CODE, limits={"body_memory": 1000})
     server.temporary.rmdir()
     with server.connect() as client:
-        client.send(post("/echo", b"x" * 50_000))
+        client.send_while_it_lasts([post("/echo", b"x" * 200_000)])
         assert client.response("POST").status == 500
         assert client.is_closed()
     server.expect_log(r'ERROR "POST /echo HTTP/1.1" .*body could not be stored')
