@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -160,12 +161,25 @@ int listener_bind(struct listen_address *address, uint32_t backlog, int *sockets
 
 /* ---- accepting ---- */
 
+/* A pause that a vain trial interrupted is still the same pause. */
 static void pause_accepting(struct listener *listener, int code)
 {
+    bool goes_on = listener->trying;
+
     listener->paused = true;
+    listener->trying = true;
     uv_poll_stop(&listener->poll);
+    if (goes_on)
+        return;
     counter_add(&listener->loop->counters.accept_pauses, 1);
     listener->limit->paused(listener->limit->context, code);
+}
+
+static bool somebody_waits(const struct listener *listener)
+{
+    struct pollfd waiting = {.fd = listener->fd, .events = POLLIN};
+
+    return poll(&waiting, 1, 0) > 0;
 }
 
 /* Takes a place under the limit, so that loops together never pass it. */
@@ -192,7 +206,8 @@ static bool accept_one(struct listener *listener)
     int fd;
 
     if (!take_place(listener->limit)) {
-        pause_accepting(listener, 0);
+        if (somebody_waits(listener))
+            pause_accepting(listener, 0);
         return false;
     }
     fd = accept4(listener->fd, &peer.any, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -204,6 +219,7 @@ static bool accept_one(struct listener *listener)
             pause_accepting(listener, code);
         return code == ECONNABORTED || code == EINTR;
     }
+    listener->trying = false;
     if (loop->settings.tcp_nodelay && peer.any.sa_family != AF_UNIX)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     connection_open(loop, fd, &peer, listener->limit);

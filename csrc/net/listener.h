@@ -32,6 +32,7 @@ struct listener {
     struct connection_limit *limit;
     int fd;
     bool paused;
+    bool trying; /* nothing was accepted since the last pause */
 };
 
 /* Accepts on `fd`, which the listener owns from now on, once the loop runs. */

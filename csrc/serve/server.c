@@ -23,6 +23,8 @@ enum { DESCRIPTORS_RESERVED = 64 };
 /* A handler gets this long to return when everything has to stop at once. */
 enum { ABANDON_AFTER_MS = 1000 };
 
+static const uint64_t PAUSE_RECORD_INTERVAL_NS = UINT64_C(10) * 1000 * 1000 * 1000;
+
 enum { HANDLED_SIGNALS = 3 };
 static const int SIGNALS[HANDLED_SIGNALS] = {SIGINT, SIGTERM, SIGUSR1};
 
@@ -55,6 +57,7 @@ struct pyrs_server {
     _Atomic int stop_wishes;
     int stop_wishes_seen;
     _Atomic uint32_t services_running;
+    _Atomic uint64_t pause_record_ns; /* when the log last heard of an accept pause */
 };
 
 /* ---- log ---- */
@@ -69,10 +72,24 @@ static void log_text(struct pyrs_server *server, int level, const char *text)
     log_write(server->site.log, level, slice_of(text, strlen(text)));
 }
 
+/* A full server pauses whenever a connection has come for one that went: the log hears
+ * of it now and then. */
+static bool is_time_for_pause_record(struct pyrs_server *server)
+{
+    uint64_t now_ns = uv_hrtime();
+    uint64_t last_ns = atomic_load(&server->pause_record_ns);
+
+    if (last_ns != 0 && now_ns - last_ns < PAUSE_RECORD_INTERVAL_NS)
+        return false;
+    return atomic_compare_exchange_strong(&server->pause_record_ns, &last_ns, now_ns);
+}
+
 static void on_accept_pause(void *context, int code)
 {
     char text[160];
 
+    if (!is_time_for_pause_record(context))
+        return;
     if (code == 0)
         snprintf(text, sizeof text, "accepting pauses: %s",
                  "limits.connections are open; raise it or find who holds them");

@@ -1,8 +1,4 @@
-"""Fixtures for tests of the running server.
-
-This folder is no package on purpose: tests/ is on sys.path, where a package `http`
-would hide the standard library's.
-"""
+"""Fixtures for tests of the running server."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
