@@ -2,9 +2,8 @@
  *
  * From the root of the repository:
  *
- *     cmake -S . -B build && cmake --build build
- *     cc -O3 -Icsrc benchmarks/parse_head.c build/libpyrs_http.a -o build/parse_head
- *     build/parse_head
+ *     cc -O3 -mavx2 -D_GNU_SOURCE -DPYRS_SCAN_X86 -Icsrc benchmarks/parse_head.c \
+ *         csrc/http/*.c -o build/parse_head && build/parse_head
  *
  * Each figure is the best of ROUNDS rounds: the noise of a shared machine only ever
  * adds. The heads stand behind one another in one buffer, as pipelined requests do, and

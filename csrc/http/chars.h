@@ -1,6 +1,6 @@
 /* chars.h - what a byte may be in HTTP: one table, one bit per class.
  *
- * The vectorised scanners (scan_x86.h) know three of these classes by other means; a
+ * The vectorised scanners (scan_blocks.h) know three of these classes by other means; a
  * test compares them byte for byte.
  */
 #ifndef PYRS_HTTP_CHARS_H

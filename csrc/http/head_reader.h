@@ -1,7 +1,7 @@
 /* head_reader.h - what the files that read a request head share.
  *
- * request_head.c  checks the limits and chooses the scanner
- * head_lines.h    walks line by line; compiled once for every scanner
+ * request_head.c  the limits of the whole head
+ * head_lines.c    walks line by line; start there
  * head_line.c     takes a request line apart, and names what is wrong with a line
  * head_fields.c   what the headers that matter to the protocol mean
  *
@@ -15,6 +15,7 @@
 #define PYRS_HTTP_HEAD_READER_H
 
 #include "request_head.h"
+#include "scan.h"
 
 enum head_stage {
     STAGE_START,        /* an empty line may come first */
@@ -25,19 +26,18 @@ enum head_stage {
 struct head_reader {
     const char *begin;
     const char *end; /* of what has come, or of what the limit allows */
+    const struct scanner *scan;
     const struct head_limits *limits;
     struct head_progress *progress;
     struct request_head *head;
     struct reject *reject;
 };
 
-/* Reads on from progress->line_start. What is not decided by the bytes up to
- * reader->end is HEAD_MORE; limits but headers_max are the caller's. */
-typedef enum head_result head_lines_function(const struct head_reader *reader);
+/* ---- head_lines.c ---- */
 
-head_lines_function head_lines_portable;
-head_lines_function head_lines_sse42;
-head_lines_function head_lines_avx2;
+/* Reads on from progress->line_start. HEAD_MORE: the bytes up to reader->end do not
+ * decide. */
+enum head_result head_lines(const struct head_reader *reader);
 
 /* ---- head_line.c ---- */
 

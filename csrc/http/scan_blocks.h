@@ -1,7 +1,6 @@
-/* scan_blocks.h - the scanner over blocks of 16 or 32 bytes.
+/* scan_blocks.h - the functions of a scanner over blocks of 16 or 32 bytes.
  *
- * Included by scan_sse42.h and scan_avx2.h, which say before what a `block` is. What
- * the functions promise stands in scan_portable.h.
+ * Included by scan_sse42.c and scan_avx2.c, which say before what a `block` is.
  *
  * A byte's class is looked up by nibbles: `table` has for each low nibble the set of
  * high nibbles (0-7) that make a member, HIGH_NIBBLE_BITS turns a high nibble into a
@@ -10,7 +9,10 @@
  * Nothing past `end` is read: a last, partial block is loaded so that it ends there,
  * and the bits of the bytes before `p` are shifted out.
  */
-#include "scan_portable.h"
+#include "scan.h"
+
+#include <stddef.h>
+#include <stdint.h>
 
 /* clang-format off */
 #define HIGH_NIBBLE_BITS \
@@ -60,13 +62,12 @@ static inline block block_at(const char *p, const char *end, unsigned *shift)
     return block_load(end - BLOCK_BYTES);
 }
 
-static inline const char *scan_control(const char *begin, const char *p,
-                                       const char *end)
+static const char *scan_control(const char *begin, const char *p, const char *end)
 {
     unsigned shift;
 
     if (end - begin < BLOCK_BYTES)
-        return portable_scan_control(begin, p, end);
+        return scanner_portable.control(begin, p, end);
     while (p < end) {
         block bytes = block_at(p, end, &shift);
         uint32_t stop = class_mask(bytes, block_of_table(CONTROL_NIBBLES)) >> shift;
@@ -79,13 +80,12 @@ static inline const char *scan_control(const char *begin, const char *p,
 }
 
 /* Name and line end are looked for in one block: most header lines are shorter. */
-static inline struct field_scan scan_field(const char *begin, const char *p,
-                                           const char *end)
+static struct field_scan scan_field(const char *begin, const char *p, const char *end)
 {
     unsigned shift;
 
     if (end - begin < BLOCK_BYTES || p == end)
-        return portable_scan_field(begin, p, end);
+        return scanner_portable.field(begin, p, end);
     block bytes = block_at(p, end, &shift);
     uint32_t token = class_mask(bytes, block_of_table(TOKEN_NIBBLES));
     uint32_t other = (~token & BLOCK_MASK) >> shift;
@@ -93,15 +93,14 @@ static inline struct field_scan scan_field(const char *begin, const char *p,
     const char *rest = p + (BLOCK_BYTES - shift);
 
     if (other == 0) /* a name as long as a block */
-        return portable_scan_field(begin, rest, end);
+        return scanner_portable.field(begin, rest, end);
     return (struct field_scan){
         .name_end = p + lowest_bit(other),
         .stop = stop != 0 ? p + lowest_bit(stop) : scan_control(begin, rest, end),
     };
 }
 
-static inline struct target_scan scan_target(const char *begin, const char *p,
-                                             const char *end)
+static struct target_scan scan_target(const char *begin, const char *p, const char *end)
 {
     struct target_scan scan = {.stop = end, .question = NULL, .odd = false};
     uint32_t slash_before = 0;
@@ -109,7 +108,7 @@ static inline struct target_scan scan_target(const char *begin, const char *p,
     uint32_t stop = 0;
 
     if (end - begin < BLOCK_BYTES)
-        return portable_scan_target(begin, p, end);
+        return scanner_portable.target(begin, p, end);
     while (p < end && stop == 0) {
         unsigned shift;
         block bytes = block_at(p, end, &shift);

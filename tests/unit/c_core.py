@@ -52,9 +52,9 @@ HEADERS = [
 
 # Files that have an instruction set of their own (see csrc/http/scan.cmake).
 X86_OPTIONS = {
-    "head_lines_sse42.c": ["-msse4.2"],
-    "head_lines_avx2.c": ["-mavx2"],
-    "request_head.c": ["-DPYRS_SCAN_X86"],
+    "scan_sse42.c": ["-msse4.2"],
+    "scan_avx2.c": ["-mavx2"],
+    "scan.c": ["-DPYRS_SCAN_X86"],
 }
 
 WARNINGS = [

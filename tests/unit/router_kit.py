@@ -14,9 +14,7 @@ import cffi
 
 CSRC = Path(__file__).parents[2] / "csrc"
 SOURCES = [
-    # Those for one instruction set want options of their own; nothing here needs them.
-    *(path for path in sorted(CSRC.glob("http/*.c")) if "_lines_" not in path.name),
-    CSRC / "http" / "head_lines_portable.c",
+    *sorted(CSRC.glob("http/*.c")),
     *(
         CSRC / "serve" / f"{name}.c"
         for name in (

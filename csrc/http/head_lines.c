@@ -1,15 +1,10 @@
-/* head_lines.h - the walk over the lines of a head.
- *
- * Included once by each head_lines_*.c, which says before how to scan. Compiled three
- * times rather than calling the scanner through a pointer, so that its constants stay
- * in registers from line to line; measured on a head of eight headers: see MEASURED.
+/* head_lines.c - the walk over the lines of a head.
  *
  * Only the usual case is written out here, and every test in it decides between "the
  * usual case" and a call that finds out what else it is.
  */
+#include "chars.h"
 #include "head_reader.h"
-
-#include <assert.h>
 
 /* The end of what is known: everything before `looked` was scanned for a line's end. */
 static enum head_result more(const struct head_reader *reader, const char *line,
@@ -111,7 +106,7 @@ static inline enum head_result usual_request_line(const struct head_reader *read
         return HEAD_MORE;
     size_t name_length = method_lengths[method];
     const char *raw = line + name_length + 1;
-    struct target_scan scan = scan_target(reader->begin, raw, reader->end);
+    struct target_scan scan = reader->scan->target(reader->begin, raw, reader->end);
     const char *line_end = scan.stop + VERSION_LINE_END_BYTES - 2;
     if (scan.stop == raw || !is_version_line_end(scan.stop, reader->end) ||
         (size_t)(line_end - line) > reader->limits->request_line_bytes_max)
@@ -144,8 +139,8 @@ static enum head_result read_request_line(const struct head_reader *reader,
                                           const char *line, const char **next)
 {
     const char *looked = reader->begin + reader->progress->looked;
-    const char *stop =
-        scan_control(reader->begin, looked > line ? looked : line, reader->end);
+    const char *stop = reader->scan->control(
+        reader->begin, looked > line ? looked : line, reader->end);
 
     if ((size_t)(stop - line) > reader->limits->request_line_bytes_max) {
         head_refuse(reader, REJECT_REQUEST_LINE_LENGTH,
@@ -268,7 +263,7 @@ static enum head_result read_fields(const struct head_reader *reader, const char
             head_refuse(reader, REJECT_HEADER_COUNT, line);
             return HEAD_REJECTED;
         }
-        struct field_scan scan = scan_field(reader->begin, line, reader->end);
+        struct field_scan scan = reader->scan->field(reader->begin, line, reader->end);
         if (!is_crlf(scan.stop, reader->end))
             return unfinished(reader, line, scan.stop);
         if (*scan.name_end != ':' || scan.name_end == line) {
@@ -293,12 +288,12 @@ static bool still_unfinished(const struct head_reader *reader, const char *line)
 
     if (looked <= line)
         return false;
-    const char *stop = scan_control(reader->begin, looked, reader->end);
+    const char *stop = reader->scan->control(reader->begin, looked, reader->end);
     reader->progress->looked = (uint32_t)(stop - reader->begin);
     return stop == reader->end || (*stop == '\r' && stop + 1 == reader->end);
 }
 
-static enum head_result read_lines(const struct head_reader *reader)
+enum head_result head_lines(const struct head_reader *reader)
 {
     struct head_progress *progress = reader->progress;
     const char *line = reader->begin + progress->line_start;

@@ -1,6 +1,9 @@
-/* scan_avx2.h - blocks of 32 bytes. */
-#ifndef PYRS_HTTP_SCAN_AVX2_H
-#define PYRS_HTTP_SCAN_AVX2_H
+/* scan_avx2.c - the scanner over blocks of 32 bytes, compiled with -mavx2.
+ *
+ * Empty without that option: a build that does not know of it has the portable scanner,
+ * as long as it does not define PYRS_SCAN_X86 either.
+ */
+#ifdef __AVX2__
 
 #include <immintrin.h>
 #include <stdint.h>
@@ -48,5 +51,7 @@ static inline uint32_t block_mask(block bytes)
 }
 
 #include "scan_blocks.h"
+
+const struct scanner scanner_avx2 = {scan_control, scan_field, scan_target};
 
 #endif

@@ -1,6 +1,9 @@
-/* scan_sse42.h - blocks of 16 bytes. */
-#ifndef PYRS_HTTP_SCAN_SSE42_H
-#define PYRS_HTTP_SCAN_SSE42_H
+/* scan_sse42.c - the scanner over blocks of 16 bytes, compiled with -msse4.2.
+ *
+ * Empty without that option: a build that does not know of it has the portable scanner,
+ * as long as it does not define PYRS_SCAN_X86 either.
+ */
+#ifdef __SSE4_2__
 
 #include <nmmintrin.h>
 #include <stdint.h>
@@ -48,5 +51,7 @@ static inline uint32_t block_mask(block bytes)
 }
 
 #include "scan_blocks.h"
+
+const struct scanner scanner_sse42 = {scan_control, scan_field, scan_target};
 
 #endif
