@@ -218,8 +218,15 @@ static void bridge_free(void *module)
     (void)bridge_clear(module);
 }
 
+/* Not declared yet: Py_MOD_PER_INTERPRETER_GIL_SUPPORTED. The bridge shares nothing
+ * between interpreters, but an endpoint needs msgspec, which loads in the main one
+ * only. */
 static PyModuleDef_Slot bridge_slots[] = {
     {Py_mod_exec, bridge_exec},
+#if PY_VERSION_HEX >= 0x030d0000
+    /* The spare request and the parts of a request count on it. */
+    {Py_mod_gil, Py_MOD_GIL_USED},
+#endif
     {0, NULL},
 };
 

@@ -57,7 +57,7 @@ def check_status(status: int) -> None:
 
 def reason_phrase(status: int) -> str:
     """ "Not Found"; "Status 599" for one that has no name."""
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return f"Status {status}"
+    return _PHRASES.get(status) or f"Status {status}"
+
+
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
