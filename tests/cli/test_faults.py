@@ -173,13 +173,16 @@ def test_a_module_that_cannot_be_imported(
     assert trace[-1].endswith(last)
 
 
-def test_a_module_with_the_name_of_one_that_is_taken(
-    told: Told, tmp_path: Path
-) -> None:
-    (tmp_path / "signal.py").write_text("")
-    (line,) = told(python("signal", "answer"))
-    assert "signal.py has the name of a module that is already imported" in line
-    assert str(Path(os.__file__).parent / "signal.py") in line
+def test_a_module_with_the_name_of_one_that_is_taken(project: Path) -> None:
+    inside = project / "inside"
+    inside.mkdir()
+    (inside / "signal.py").write_text("def answer(request): return ''")
+    (inside / "project.pyrs").write_text(
+        f'{{"modules": [{{{python("signal", "answer")}}}]}}'
+    )
+    told = run("check", "inside/project.pyrs", cwd=project).stderr
+    assert "signal.py has the name of a module that is already imported" in told
+    assert str(Path(os.__file__).parent / "signal.py") in told
 
 
 @pytest.mark.parametrize(
