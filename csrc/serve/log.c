@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -238,6 +239,20 @@ void log_reopen(struct log *log)
     uv_mutex_unlock(&log->lock);
 }
 
+/* Takes no signals: the process's are for the thread that runs the server, and may be
+ * blocked there until it is ready for them. */
+static bool start_writer(struct log *log)
+{
+    sigset_t every, before;
+    int code;
+
+    sigfillset(&every);
+    pthread_sigmask(SIG_SETMASK, &every, &before);
+    code = uv_thread_create(&log->writer, run_writer, log);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return code == 0;
+}
+
 struct log *log_open(const char *path, int level)
 {
     struct log *log = calloc(1, sizeof *log);
@@ -254,7 +269,7 @@ struct log *log_open(const char *path, int level)
     }
     uv_mutex_init(&log->lock);
     uv_cond_init(&log->changed);
-    if (uv_thread_create(&log->writer, run_writer, log) == 0)
+    if (start_writer(log))
         return log;
     uv_cond_destroy(&log->changed);
     uv_mutex_destroy(&log->lock);

@@ -40,6 +40,7 @@ struct control {
     uv_timer_t stop_timer;
     uv_signal_t signals[HANDLED_SIGNALS];
     struct sigaction before[HANDLED_SIGNALS]; /* whatever the host program had set */
+    sigset_t mask_before;
     bool is_open;
 };
 
@@ -454,19 +455,26 @@ static bool start_listeners(struct pyrs_server *server, uint32_t index)
 static void take_signals(struct pyrs_server *server)
 {
     struct control *control = &server->control;
+    sigset_t handled;
 
+    sigemptyset(&handled);
     for (int i = 0; i < HANDLED_SIGNALS; i++) {
+        sigaddset(&handled, SIGNALS[i]);
         sigaction(SIGNALS[i], NULL, &control->before[i]);
         uv_signal_init(&control->uv, &control->signals[i]);
         control->signals[i].data = server;
         uv_signal_start(&control->signals[i], on_signal, SIGNALS[i]);
     }
+    /* A caller blocks them before it says that it listens, so that none is lost between
+     * that and here. */
+    pthread_sigmask(SIG_UNBLOCK, &handled, &control->mask_before);
 }
 
 static void give_signals_back(struct pyrs_server *server)
 {
     struct control *control = &server->control;
 
+    pthread_sigmask(SIG_SETMASK, &control->mask_before, NULL);
     for (int i = 0; i < HANDLED_SIGNALS; i++) {
         uv_close((uv_handle_t *)&control->signals[i], NULL);
         sigaction(SIGNALS[i], &control->before[i], NULL);

@@ -13,9 +13,12 @@ import importlib.util
 import inspect
 import os
 import pkgutil
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -39,7 +42,6 @@ __all__ = [
     "endpoint_name",
     "load_project",
     "serve",
-    "start_listening",
 ]
 
 OWN_FOLDER: Final = str(Path(__file__).parent) + os.sep
@@ -107,15 +109,6 @@ def load_project(
     return LoadedProject(server, *_address(file), entries)
 
 
-def start_listening(server: Server, host: str, port: int, say: Say) -> None:
-    """Listens, and says where."""
-    port = server.listen(host, port)
-    say(f"Address: {host}")
-    if not host.startswith("unix:"):
-        say(f"Port: {port}")
-    say("Listening...")
-
-
 def serve(
     project: Source,
     host: str | None = None,
@@ -138,8 +131,28 @@ def serve(
         host = loaded.host if host is None else host
         if host.startswith("unix:") and port:
             raise PyrsError(f"port: found {port}, but {host} is a unix socket")
-        start_listening(server, host, loaded.port if port is None else port, say)
-        return server.run()
+        port = server.listen(host, loaded.port if port is None else port)
+        with _signals_held():
+            say(f"Address: {host}")
+            if not host.startswith("unix:"):
+                say(f"Port: {port}")
+            say("Listening...")
+            return server.run()
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Keeps a signal waiting, which may come as soon as it is said that pyrs listens,
+    until the core takes it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handled = {signal.SIGINT, signal.SIGTERM, signal.SIGUSR1}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, handled)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _settings(file: ProjectFile) -> Settings:

@@ -73,8 +73,7 @@ def serving(
         if process.poll() is None:
             process.kill()
             process.communicate()
-    assert process.returncode == 0
-    assert told == ""
+    assert (process.returncode, told) == (0, ""), (process.returncode, told)
 
 
 def _lines_until_listening(process: subprocess.Popen[str]) -> list[str]:
