@@ -101,7 +101,7 @@ clean: ## remove all that was built, the environments too
 # ---- the environment ----
 
 $(MADE)/tools: pyproject.toml
-	@tools/system_packages.sh $(PYTHON) build
+	@tools/system_packages.sh $(PYTHON) venv build
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --upgrade 'pip>=25.1'
 	$(PIP) install --group build

@@ -3,7 +3,7 @@
 #
 #   tools/system_packages.sh PYTHON PURPOSE...
 #
-# PURPOSE is any of: build test lint fuzz sanitize bench peers. Only what is really missing
+# PURPOSE is any of: venv build test lint fuzz sanitize bench peers. Only what is really missing
 # is asked for: a purpose that finds everything touches nothing. On Debian and Ubuntu the
 # packages are installed when the caller may (root, or sudo without a password);
 # everywhere else the one line to run is printed, and the exit status is 1.
@@ -53,6 +53,11 @@ if has "$python"; then
     fi
 fi
 
+need_venv() {
+    ! has "$python" || "$python" -c "import ensurepip, venv" 2>/dev/null ||
+        lacks "Python's venv module" "$python_package-venv" python3 ""
+}
+
 need_build() {
     if ! has "$python"; then
         lacks "Python ($python)" "$(basename "$python")" python3 python3
@@ -60,8 +65,6 @@ need_build() {
     fi
     compiles cc <<<$'#include <stdlib.h>\nint main(void) { return 0; }' ||
         lacks "a C compiler" "gcc libc6-dev" gcc ""
-    "$python" -c 'import ensurepip, venv' 2>/dev/null ||
-        lacks "Python's venv module" "$python_package-venv" python3 ""
     "$python" - <<'PROBE' ||
 import os, sys, sysconfig
 sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))
