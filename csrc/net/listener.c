@@ -15,11 +15,17 @@
  */
 enum { ACCEPTS_PER_TURN_MAX = 64 };
 
+/* What waits in the kernel, beyond what is on its way: a full buffer, up to 4 MiB, says
+ * that it is writable again when a third of it is free, which a slow reader reaches
+ * long after timeouts.send although it reads all the time. */
+enum { UNSENT_BYTES_MAX = 128 * 1024 };
+
 /* ---- binding ---- */
 
 static int new_socket(int family, bool reuse_port)
 {
     int on = 1;
+    int unsent_max = UNSENT_BYTES_MAX; /* accepted sockets inherit it */
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     if (fd < 0 || family == AF_UNIX)
@@ -27,6 +33,9 @@ static int new_socket(int family, bool reuse_port)
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (family == AF_INET6) /* "::" is IPv6; whoever wants both listens on both */
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+#ifdef TCP_NOTSENT_LOWAT
+    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_max, sizeof unsent_max);
+#endif
     if (reuse_port)
         setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
     return fd;

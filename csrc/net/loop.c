@@ -39,11 +39,11 @@ static void on_tick(uv_timer_t *timer)
     while ((due = timeout_take_due(&loop->timeouts, loop_now_ms(loop)))) {
         struct connection *connection = CONTAINER_OF(due, struct connection, timeout);
 
-        counter_add(&loop->counters.timeouts, 1);
-        if (connection->state == CONNECTION_OPEN && !connection->blocked)
-            loop->settings.protocol->timed_out(connection);
-        else
+        if (connection->state != CONNECTION_OPEN || connection->blocked)
             connection_close(connection);
+        else if (!loop->settings.protocol->timed_out(connection))
+            continue;
+        counter_add(&loop->counters.timeouts, 1);
     }
     loop_resume_accepting(loop);
 }

@@ -38,7 +38,8 @@ struct protocol {
     void (*run_ready)(struct loop *loop);
     /* All output was sent. */
     void (*drained)(struct connection *connection);
-    void (*timed_out)(struct connection *connection);
+    /* The deadline has passed. False if the connection may go on. */
+    bool (*timed_out)(struct connection *connection);
     /* No event will come any more. True: the memory may go; else the protocol calls
      * connection_free when nothing refers to it any longer. */
     bool (*closed)(struct connection *connection);

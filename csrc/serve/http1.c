@@ -136,15 +136,26 @@ static void forget_head(struct pyrs_exchange *exchange, const char *bytes)
 
 /* ---- bodies ---- */
 
+/* When nothing has come for body_timeout_ms, and at the end of the window, which no
+ * byte postpones. */
 static void set_body_timeout(struct http1 *http1)
 {
     uint32_t timeout_ms = settings_of(http1)->body_timeout_ms;
     uint64_t now_ms = loop_now_ms(http1->connection.loop);
-    uint64_t silent_ms = now_ms - http1->last_read_ms;
+    uint64_t since_ms = http1->last_read_ms < http1->window_start_ms
+                            ? http1->last_read_ms
+                            : http1->window_start_ms;
+    uint64_t passed_ms = now_ms - since_ms;
 
     if (timeout_ms)
-        timeout_ms -= (uint32_t)(silent_ms < timeout_ms ? silent_ms : timeout_ms - 1);
+        timeout_ms -= (uint32_t)(passed_ms < timeout_ms ? passed_ms : timeout_ms - 1);
     connection_set_timeout(&http1->connection, timeout_ms);
+}
+
+static bool window_is_over(const struct http1 *http1)
+{
+    return loop_now_ms(http1->connection.loop) - http1->window_start_ms >=
+           settings_of(http1)->body_timeout_ms;
 }
 
 /* A body has to come at a least rate, over windows of body_timeout_ms, so that a byte
@@ -156,7 +167,8 @@ static bool body_is_too_slow(const struct http1 *http1)
     uint64_t window_ms = now_ms - http1->window_start_ms;
 
     return now_ms - http1->last_read_ms >= settings->body_timeout_ms ||
-           http1->window_bytes < window_ms * settings->body_rate_min / 1000;
+           (window_is_over(http1) &&
+            http1->window_bytes < window_ms * settings->body_rate_min / 1000);
 }
 
 static void begin_window(struct http1 *http1)
@@ -498,32 +510,37 @@ static void drained(struct connection *connection)
     const struct pyrs_settings *settings = settings_of(http1);
 
     make_waiting_ready(http1);
-    if (http1->reading_body)
+    if (http1->reading_body) { /* it was perhaps not read meanwhile */
+        http1->last_read_ms = loop_now_ms(connection->loop);
+        begin_window(http1);
         set_body_timeout(http1);
-    else
+    } else {
         connection_set_timeout(connection, http1->reading ? settings->head_timeout_ms
                                                           : settings->idle_timeout_ms);
+    }
     if (connection->held || connection->paused)
         connection_resume(connection);
 }
 
-static void timed_out(struct connection *connection)
+static bool timed_out(struct connection *connection)
 {
     struct http1 *http1 = http1_of(connection);
     struct pyrs_exchange *exchange = http1->reading;
 
     if (http1->reading_body && !body_is_too_slow(http1)) {
-        begin_window(http1);
+        if (window_is_over(http1))
+            begin_window(http1);
         set_body_timeout(http1);
-        return;
+        return false;
     }
     if (!exchange) {
         connection_close(connection);
-        return;
+        return true;
     }
     if (!http1->reading_body)
         forget_head(exchange, "");
     refuse(http1, exchange, 408);
+    return true;
 }
 
 static bool closed(struct connection *connection)
