@@ -24,6 +24,7 @@ from .http_kit import (
 CONFORMANCE = Path(__file__).parents[2] / "docs" / "http-conformance.md"
 VALID = load_valid()
 REJECT = load_reject()
+CASES: list[ValidCase | RejectCase] = [*VALID, *REJECT]
 READER = RequestReader()
 STEPS = (1, 2, 3, 7, 16, 33, 1 << 20)
 
@@ -85,7 +86,7 @@ def test_every_beginning_of_a_valid_head_is_unfinished(
         assert HeadParser().give(case.wire[:length]) == More()
 
 
-@pytest.mark.parametrize("case", [*VALID, *REJECT], ids=names)
+@pytest.mark.parametrize("case", CASES, ids=names)
 def test_a_head_is_the_same_wherever_it_is_cut(
     case: ValidCase | RejectCase, variant: str
 ) -> None:
@@ -122,7 +123,7 @@ def shows(case: ValidCase | RejectCase, answer: str, pattern: str) -> bool:
     return answer in (own, "") and fnmatchcase(case.name, pattern)
 
 
-@pytest.mark.parametrize("case", [*VALID, *REJECT], ids=names)
+@pytest.mark.parametrize("case", CASES, ids=names)
 def test_every_corpus_file_shows_a_documented_rule(
     case: ValidCase | RejectCase,
 ) -> None:
@@ -131,4 +132,4 @@ def test_every_corpus_file_shows_a_documented_rule(
 
 @pytest.mark.parametrize("row", documented())
 def test_every_documented_rule_has_a_corpus_file(row: tuple[str, str]) -> None:
-    assert any(shows(case, *row) for case in [*VALID, *REJECT])
+    assert any(shows(case, *row) for case in CASES)
