@@ -74,6 +74,11 @@ def test_a_trailer_section_may_have_8192_bytes(length: int) -> None:
     assert isinstance(decode_chunked(wire), Chunked) == (length <= 8192)
 
 
+def test_an_extension_of_the_last_chunk_does_not_count_as_a_trailer() -> None:
+    wire = b"0;" + b"a" * 200 + b"\r\n" + b"a:" + b"b" * 8186 + b"\r\n\r\n"
+    assert decode_chunked(wire) == Chunked(b"", len(wire))
+
+
 def test_an_endless_trailer_section_is_refused_at_its_limit() -> None:
     assert decode_chunked(b"0\r\n" + b"a: b\r\n" * 5000) == Rejected(
         "REJECT_TRAILER", 3 + 8192

@@ -1,6 +1,9 @@
 """Does csrc/http make of every corpus file what its sidecar says, however it is cut?"""
 
+import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
 
 import pytest
 
@@ -18,8 +21,10 @@ from .http_kit import (
     scanning_with,
 )
 
+CONFORMANCE = Path(__file__).parents[2] / "docs" / "http-conformance.md"
 VALID = load_valid()
 REJECT = load_reject()
+CASES: list[ValidCase | RejectCase] = [*VALID, *REJECT]
 READER = RequestReader()
 STEPS = (1, 2, 3, 7, 16, 33, 1 << 20)
 
@@ -81,7 +86,7 @@ def test_every_beginning_of_a_valid_head_is_unfinished(
         assert HeadParser().give(case.wire[:length]) == More()
 
 
-@pytest.mark.parametrize("case", [*VALID, *REJECT], ids=names)
+@pytest.mark.parametrize("case", CASES, ids=names)
 def test_a_head_is_the_same_wherever_it_is_cut(
     case: ValidCase | RejectCase, variant: str
 ) -> None:
@@ -97,3 +102,34 @@ def test_what_follows_a_rejected_request_does_not_change_the_rejection(
 ) -> None:
     glued = case.wire + b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n"
     assert READER.read_all(glued) == READER.read_all(case.wire)
+
+
+# ---- the documentation ----
+
+
+def documented() -> list[tuple[str, str]]:
+    """Answer and name of every file pattern in docs/http-conformance.md."""
+    lines = CONFORMANCE.read_text("utf-8").splitlines()
+    rows = [line.strip("|").split(" | ") for line in lines if line.startswith("|")]
+    return [
+        (row[-2].strip(), pattern)
+        for row in rows
+        for pattern in re.findall("`([^`]+)`", row[-1])
+    ]
+
+
+def shows(case: ValidCase | RejectCase, answer: str, pattern: str) -> bool:
+    own = "accepted" if isinstance(case, ValidCase) else str(case.status)
+    return answer in (own, "") and fnmatchcase(case.name, pattern)
+
+
+@pytest.mark.parametrize("case", CASES, ids=names)
+def test_every_corpus_file_shows_a_documented_rule(
+    case: ValidCase | RejectCase,
+) -> None:
+    assert any(shows(case, *row) for row in documented())
+
+
+@pytest.mark.parametrize("row", documented())
+def test_every_documented_rule_has_a_corpus_file(row: tuple[str, str]) -> None:
+    assert any(shows(case, *row) for case in CASES)
