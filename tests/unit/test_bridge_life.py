@@ -247,8 +247,8 @@ def test_a_thread_of_python_uses_its_own_state() -> None:
 
 PROGRAM = """
 import sys, threading
-sys.path.insert(0, {tests!r})
-from unit.bridge_kit import Made, Memory, build
+sys.path.insert(0, {root!r})
+from tests.unit.bridge_kit import Made, Memory, build
 built = build()
 endpoint = built.ffi.cast(
     "struct pyrs_endpoint *", built.bridge.endpoint({handler}, "handler"))
@@ -258,8 +258,8 @@ memory = Memory(built, Made())
 
 
 def run_program(body: str, handler: str = "lambda request: 'x'") -> None:
-    tests = str(Path(__file__).parents[1])
-    program = PROGRAM.format(tests=tests, body=body, handler=handler)
+    root = str(Path(__file__).parents[2])
+    program = PROGRAM.format(root=root, body=body, handler=handler)
     done = subprocess.run(
         [sys.executable, "-X", "dev", "-c", program],
         capture_output=True,
