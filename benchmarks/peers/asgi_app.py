@@ -21,9 +21,9 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 
 async def read_body(receive: Any) -> bytes:
-    body = b""
+    body = bytearray()
     while True:
         message = await receive()
         body += message.get("body", b"")
         if not message.get("more_body"):
-            return body
+            return bytes(body)

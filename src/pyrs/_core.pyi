@@ -4,20 +4,25 @@ Each releases the GIL while it is in C. What the functions do, who owns what and
 may be called from any thread stands in csrc/pyrs.h.
 """
 
-from typing import Any, Final, Literal, overload
+from typing import Any, Final, Literal, overload, type_check_only
 
-# cffi gives every pointer and struct one type; these names say which is meant.
+# cffi gives every pointer and struct one type; these names say which is meant. They
+# exist for the type checker alone.
+@type_check_only
 class CData: ...
 
+@type_check_only
 class Error(CData):
     code: int
     @property
     def message(self) -> CData: ...
 
+@type_check_only
 class Slice(CData):
     bytes: CData
     length: int
 
+@type_check_only
 class Settings(CData):
     thread_count: int
     listen_backlog: int
@@ -39,9 +44,13 @@ class Settings(CData):
     log_level: int
     access_log: bool
 
+@type_check_only
 class ServerPointer(CData): ...
+
+@type_check_only
 class EndpointPointer(CData): ...
 
+@type_check_only
 class FFI:
     NULL: Final[Any]
     @overload
@@ -63,6 +72,7 @@ class FFI:
     def release(self, cdata: CData) -> None: ...
     def typeof(self, cdecl: str | CData) -> Any: ...
 
+@type_check_only
 class Lib:
     PYRS_LOG_DEBUG: Final = 10
     PYRS_LOG_INFO: Final = 20
