@@ -15,9 +15,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.unit.bridge_kit import nanoseconds_per_call
-
 from pyrs import HTTPError, Response
+from tests.unit.bridge_kit import nanoseconds_per_call
 
 PASSES = 5
 BODY = b"x" * 100

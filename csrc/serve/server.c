@@ -353,8 +353,8 @@ static void stop_services(struct pyrs_server *server, void (*stop)(struct loop *
         stop(&server->services[i].loop);
 }
 
-/* A thread cannot be ended from outside, so one that is inside a handler is left behind,
- * with the memory it may still touch. */
+/* A thread cannot be ended from outside, so one that is inside a handler is left
+ * behind, with the memory it may still touch. */
 static void on_abandon(uv_timer_t *timer)
 {
     struct pyrs_server *server = timer->data;

@@ -6,7 +6,8 @@ may be called from any thread stands in csrc/pyrs.h.
 
 from typing import Any, Final, Literal, overload, type_check_only
 
-# cffi gives every pointer and struct one type; these names say which is meant.
+# cffi gives every pointer and struct one type; these names say which is meant. They
+# exist for the type checker alone.
 @type_check_only
 class CData: ...
 

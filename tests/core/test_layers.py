@@ -1,4 +1,4 @@
-"""A folder is a layer: a file includes its own layer and those below it."""
+"""A folder is a layer: a file includes headers of its own layer and of those below."""
 
 import re
 from pathlib import Path

@@ -336,9 +336,11 @@ def test_the_request_echoes_body_and_media_type(tmp_path: Path) -> None:
 
 def test_head_has_the_length_and_no_body(tmp_path: Path) -> None:
     results: dict[str, object] = {"/small": "x" * 10, "/large": b"x" * 100_000}
-    handlers: dict[str, Handler] = {
-        path: lambda request, value=value: value for path, value in results.items()
-    }
+
+    def returning(value: object) -> Handler:
+        return lambda request: value
+
+    handlers = {path: returning(value) for path, value in results.items()}
     with serving(tmp_path, handlers) as server:
         for path, length in (("/small", "10"), ("/large", "100000")):
             answer = server.ask(path, "HEAD")

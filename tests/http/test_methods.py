@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.kit import Serve, get, post, post_chunked
+from tests.kit import Response, Serve, get, post, post_chunked
 
 CODE = """
 def hello(request):
@@ -35,7 +35,7 @@ def test_head_is_answered_like_get_without_the_body(serve: Serve, path: str) -> 
         assert head.body == b""
         assert head.status == full.status
 
-        def fields(answer: object) -> list[tuple[str, str]]:
+        def fields(answer: Response) -> list[tuple[str, str]]:
             return [field for field in answer.fields if field[0] != "Date"]
 
         assert fields(head) == fields(full)

@@ -26,7 +26,7 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -119,7 +119,9 @@ class RunningServer:
 
     @property
     def url(self) -> str:
-        host, port = self.address
+        address = self.address
+        assert isinstance(address, tuple), f"{address} is a unix socket"
+        host, port = address
         return f"http://{host}:{port}"
 
     def connect(self, *, small_window: bool = False) -> Client:
@@ -188,7 +190,7 @@ class RunningServer:
         """Each pattern must match a whole record (with its indented lines), and may
         match several; waits until it does."""
         for pattern in patterns:
-            wait_until(lambda p=pattern: self._matching(p), pattern)
+            wait_until(partial(self._matching, pattern), pattern)
             self._expected_log.append(pattern)
 
     def _matching(self, pattern: str) -> list[str]:
