@@ -518,7 +518,7 @@ static void drained(struct connection *connection)
         connection_set_timeout(connection, http1->reading ? settings->head_timeout_ms
                                                           : settings->idle_timeout_ms);
     }
-    if (connection->held || connection->paused)
+    if (connection->held || connection->paused || connection->loop->stopping)
         connection_resume(connection);
 }
 

@@ -171,10 +171,9 @@ class RunningServer:
         return sorted(kinds)
 
     def resident_bytes(self) -> int:
-        """Memory of the process alone: what the kernel could not drop or share."""
         smaps = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
-        (anonymous,) = re.findall(r"^Anonymous: +(\d+) kB", smaps, re.M)
-        return int(anonymous) * 1024
+        (kilobytes,) = re.findall(r"^Rss: +(\d+) kB", smaps, re.M)
+        return int(kilobytes) * 1024
 
     def cpu_seconds(self) -> float:
         stat = Path(f"/proc/{self.process.pid}/stat").read_text()

@@ -1,0 +1,65 @@
+"""python -m tests.soak [--requests N] [--threads N] [--idle N]
+
+Prints what the server holds as the requests go by, and what an idle connection costs.
+Exit status 1 if memory grew over the second half, or an idle connection is dear.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from .idle import allow_descriptors, measure_idle
+from .soak import GROWTH_MAX, Look, soak
+
+IDLE_BYTES_MAX = 1024
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.soak")
+    parser.add_argument("--requests", type=int, default=1_000_000)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--idle", type=int, default=10_000)
+    options = parser.parse_args()
+    passed = True
+    if options.requests:
+        passed &= _soak(options.requests, options.threads)
+    if options.idle:
+        passed &= _idle(options.idle)
+    return 0 if passed else 1
+
+
+def _soak(requests: int, threads: int) -> bool:
+    start = time.monotonic()
+
+    def say(look: Look) -> None:
+        seconds = time.monotonic() - start
+        kib = look.resident_bytes // 1024
+        print(
+            f"{look.requests:>10} requests {seconds:6.0f} s "
+            f"{kib:>8} KiB resident {look.descriptors:>4} descriptors",
+            flush=True,
+        )
+
+    with tempfile.TemporaryDirectory() as folder:
+        result = soak(Path(folder), requests, threads, say)
+    print(f"counters at the end: {result.counters}")
+    print(f"growth over the second half: {result.growth // 1024} KiB")
+    return result.growth < GROWTH_MAX
+
+
+def _idle(connections: int) -> bool:
+    if not allow_descriptors(connections + 200):
+        print("the limit of open files is too low to measure idle connections")
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        cost = measure_idle(Path(folder), connections)
+    print(f"{connections} idle connections: {cost.bytes_each:.0f} bytes each")
+    return cost.bytes_each <= IDLE_BYTES_MAX
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,175 @@
+"""A long life in short: requests of every kind, and what the server holds afterwards.
+
+A round asks in all the ways there are: one by one, pipelined, with bodies (small,
+chunked, large enough for a file), broken, and given up half way. In between, when
+nothing is going on, memory and descriptors are looked at. Memory may grow at first,
+while pools and the allocator fill; over the second half it has to stay as it is.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.corpus import load_reject
+from tests.kit import Client, RunningServer, get, post, post_chunked, running_server
+
+MIB = 1 << 20
+GROWTH_MAX = 1 * MIB
+LOOKS = 40
+
+CODE = """
+def hello(request):
+    return "world"
+
+def echo(request):
+    return request
+
+def large(request):
+    return b"x" * 1_000_000
+
+def facts(request):
+    return {"path": request.path, "query": dict(request.query), **request.params}
+
+def failing(request):
+    raise ValueError(request.path)
+"""
+ROUTES = {
+    "/hello": "hello",
+    "/echo": "echo",
+    "/large": "large",
+    "/facts/{name}": "facts",
+    "/failing": "failing",
+    "/native": "native:native_hello",
+    "/megabyte": "native:native_megabyte",
+}
+REJECT = load_reject()
+
+
+@dataclass(frozen=True)
+class Look:
+    requests: int
+    resident_bytes: int
+    descriptors: int
+
+
+@dataclass(frozen=True)
+class Result:
+    looks: list[Look]
+    counters: dict[str, object]
+
+    @property
+    def growth(self) -> int:
+        """Of memory, over the second half of the requests. The least of a few looks on
+        either side: the allocator keeps a large block now and then, and gives it back.
+        """
+        half = self.looks[len(self.looks) // 2 :]
+        held = [look.resident_bytes for look in half]
+        few = max(1, len(held) // 4)
+        return min(held[-few:]) - min(held[:few])
+
+
+def soak(
+    folder: Path, requests: int, threads: int = 2, say: Callable[[Look], None] = print
+) -> Result:
+    """Asserts what holds of every stopped server (see kit/server.py), and that the
+    descriptors are as many as at the start."""
+    settings = {
+        "thread_count": threads,
+        "limits": {"body_memory": 50_000},
+        "log": "soak.log",
+    }
+    with running_server(folder, CODE, ROUTES, **settings) as server:
+        looks: list[Look] = []
+        rounds = Rounds(server)
+        while not looks or looks[-1].requests < requests:
+            target = requests * (len(looks) + 1) / LOOKS
+            while rounds.requests < target:
+                rounds.run()
+            server.wait_until_quiet()
+            assert server.descriptors() == server.descriptors_at_start
+            look = Look(
+                rounds.requests, server.resident_bytes(), len(server.descriptors())
+            )
+            looks.append(look)
+            say(look)
+        counters = server.counters()
+    return Result(looks, counters)
+
+
+class Rounds:
+    """The same in every run: the dice are seeded."""
+
+    def __init__(self, server: RunningServer) -> None:
+        self._server = server
+        self._dice = random.Random(1)
+        self.requests = 0
+
+    def run(self) -> None:
+        self._plain(100)
+        self._pipelined(depth=100, times=8)
+        self._posts(50)
+        self._broken(20)
+        self._aborted(10)
+
+    def _plain(self, count: int) -> None:
+        with self._server.connect() as client:
+            for i in range(count):
+                path = ["/hello", "/native", f"/facts/n{i}?a={i}&b=%20"][i % 3]
+                assert client.ask(get(path)).status == 200
+        self.requests += count
+
+    def _pipelined(self, depth: int, times: int) -> None:
+        mix = [
+            (get("/hello"), 200),
+            (get("/native"), 200),
+            (get("/nowhere"), 404),
+            (post("/echo", b"a body"), 200),
+        ]
+        with self._server.connect() as client:
+            for _ in range(times):
+                sent = [self._dice.choice(mix) for _ in range(depth)]
+                client.send(b"".join(request for request, _ in sent))
+                for _, status in sent:
+                    assert client.response().status == status
+        self.requests += depth * times
+
+    def _posts(self, count: int) -> None:
+        with self._server.connect() as client:
+            for i in range(count):
+                size = self._dice.choice([10, 100, 10_000, 200_000])
+                body = b"%04d" % i * (size // 4)
+                request = post if i % 2 else post_chunked
+                assert client.ask(request("/echo", body)).body == body
+            assert client.ask(get("/failing")).status == 500
+        self.requests += count + 1
+
+    def _broken(self, count: int) -> None:
+        for case in self._dice.sample(REJECT, count):
+            with self._server.connect() as client:
+                client.send_while_it_lasts([case.wire])
+                for _ in range(case.answered_before + 1):
+                    client.response()
+                assert client.is_closed()
+        self.requests += count
+
+    def _aborted(self, count: int) -> None:
+        beginnings = [
+            b"GET /hel",
+            get("/hello")[:-2],
+            post("/echo", b"x" * 100)[:-1],
+            post("/echo", b"x" * 200_000)[:-1],
+            get("/large") * 3,
+            get("/megabyte") * 3,
+            get("/hello") * 50,
+        ]
+        for i in range(count):
+            client = Client(self._server.address, small_window=True)
+            client.send(self._dice.choice(beginnings))
+            if i % 2:
+                client.abort()
+            else:
+                client.close()
+        self.requests += count
