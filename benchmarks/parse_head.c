@@ -3,7 +3,7 @@
  * From the root of the repository:
  *
  *     cc -O3 -mavx2 -D_GNU_SOURCE -DPYRS_SCAN_X86 -Icsrc benchmarks/parse_head.c \
- *         csrc/http/*.c -o build/parse_head && build/parse_head
+ *         csrc/http/[a-z]*.c -o build/parse_head && build/parse_head
  *
  * Each figure is the best of ROUNDS rounds: the noise of a shared machine only ever
  * adds. The heads stand behind one another in one buffer, as pipelined requests do, and

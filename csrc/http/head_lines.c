@@ -107,15 +107,15 @@ static inline enum head_result usual_request_line(const struct head_reader *read
     size_t name_length = method_lengths[method];
     const char *raw = line + name_length + 1;
     struct target_scan scan = reader->scan->target(reader->begin, raw, reader->end);
-    const char *line_end = scan.stop + VERSION_LINE_END_BYTES - 2;
+    size_t line_length = (size_t)(scan.stop - line) + VERSION_LINE_END_BYTES - 2;
     if (scan.stop == raw || !is_version_line_end(scan.stop, reader->end) ||
-        (size_t)(line_end - line) > reader->limits->request_line_bytes_max)
+        line_length > reader->limits->request_line_bytes_max)
         return HEAD_MORE;
 
     head->method = method;
     head->method_name = head_span(reader, line, line + name_length);
     head->version_minor = 1;
-    *next = line_end + 2;
+    *next = line + line_length + 2;
     if (*raw != '/' || scan.odd)
         return head_target(reader, slice_of(raw, (size_t)(scan.stop - raw)))
                    ? HEAD_DONE

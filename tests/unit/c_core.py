@@ -111,6 +111,38 @@ def _without_inline_functions(text: str) -> str:
     return text
 
 
+def _statements(text: str) -> Iterator[str]:
+    depth, start = 0, 0
+    for at, char in enumerate(text):
+        depth += {"{": 1, "}": -1}.get(char, 0)
+        if char == ";" and depth == 0:
+            yield text[start : at + 1].strip()
+            start = at + 1
+
+
+def _symbol(statement: str) -> str | None:
+    """What a linker would look for, if the statement declares such a thing."""
+    if statement.startswith("typedef") or "{" in statement:
+        return None
+    variable = r"extern [^(]*?(\w+)(\[\w*\])*;"
+    found = re.fullmatch(variable, statement) or re.match(r"[^(]*?(\w+)\(", statement)
+    return found[1] if found else None
+
+
+def _defined(objects: list[Path]) -> set[str]:
+    lines = _run("nm", "-g", "-P", *objects).splitlines()
+    words = [line.split() for line in lines]
+    return {word[0].lstrip("_") for word in words if len(word) > 1 and word[1] != "U"}
+
+
+def _without_undefined(text: str, objects: list[Path]) -> str:
+    """Headers may declare more than SOURCES define."""
+    names = {None, *_defined(objects)}
+    return "\n".join(
+        statement for statement in _statements(text) if _symbol(statement) in names
+    )
+
+
 def _declarations() -> str:
     """What the headers declare, without what the system's headers do."""
     with tempfile.TemporaryDirectory() as folder:
@@ -203,7 +235,7 @@ def _build() -> tuple[str, Path]:
     """Name and file of the module, compiled if there is none of these sources."""
     CACHE.mkdir(parents=True, exist_ok=True)
     objects = [_object(source) for source in _sources()]
-    declarations = _declarations()
+    declarations = _without_undefined(_declarations(), objects)
     key = _hash(declarations, *map(str, objects), *_extra_options())
     key = _hash(key, platform.python_version(), cffi.__version__)
     name = f"_c_core_{key}"
