@@ -679,12 +679,15 @@ def test_ten_thousand_requests_leave_nothing_behind(tmp_path: Path) -> None:
                 reply += data
             assert reply.count(b"HTTP/1.1 ") == answers + 1
 
-    with serving(tmp_path, handlers, thread_count=1) as server:
-        run(server, 20)
+    def growth(server: Server) -> int:
         gc.collect()
         before = sys.getallocatedblocks()
         for _ in range(20):
             run(server, 85)
         gc.collect()
-        grown = sys.getallocatedblocks() - before
-    assert grown < 300
+        return sys.getallocatedblocks() - before
+
+    with serving(tmp_path, handlers, thread_count=1) as server:
+        run(server, 20)
+        # The interpreter itself grows now and then; a leak would show in both.
+        assert min(growth(server), growth(server)) < 300

@@ -86,11 +86,17 @@ def test_ten_thousand_answers_leave_nothing_behind(kind: str) -> None:
     }
     handler = HANDLERS[kind]
     ask_often(handler, CALLS // 10, **parts)
+    # The interpreter itself grows now and then; a leak would show in every round.
+    assert min(growth(handler, parts) for _ in range(3)) < CALLS // 100
+
+
+def growth(handler: Any, parts: dict[str, Any]) -> int:
+    """Blocks of memory that CALLS answers leave behind."""
     gc.collect()
     before = sys.getallocatedblocks()
     ask_often(handler, CALLS, **parts)
     gc.collect()
-    assert sys.getallocatedblocks() - before < CALLS // 100
+    return sys.getallocatedblocks() - before
 
 
 def test_an_endpoint_holds_its_callable_until_it_is_freed() -> None:
