@@ -32,8 +32,8 @@ OPTIONS = ["-std=gnu11", "-g", "-fvisibility=hidden"]
 CHECKED = ["-O1", "-UNDEBUG"]  # assertions on
 FAST = ["-O3", "-DNDEBUG"]  # as it is shipped
 
-# The real core may be in the process too, and visible to all (a native endpoint asks for
-# that); the names of bridge_core.c must stand for this library nevertheless.
+# The real core may be in the process too, visible to all (a native endpoint asks for
+# that); the names of bridge_core.c must mean this library's own nevertheless.
 LINK = ["-Wl,-Bsymbolic"]
 
 Pairs = Sequence[tuple[str | bytes, str | bytes]]
