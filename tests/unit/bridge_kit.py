@@ -62,7 +62,8 @@ def _compile(name: str, options: list[str], library: Path) -> None:
         sources=[str(path) for path in SOURCES],
         include_dirs=[str(CSRC), str(HERE)],
         extra_compile_args=options,
-        extra_link_args=_sanitizers(),
+        # Its own core, also where a native endpoint has made that of pyrs global.
+        extra_link_args=["-Wl,-Bsymbolic", *_sanitizers()],
     )
     with tempfile.TemporaryDirectory(dir=library.parent) as folder:
         Path(builder.compile(tmpdir=folder)).replace(library)
