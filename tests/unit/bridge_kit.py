@@ -32,10 +32,6 @@ OPTIONS = ["-std=gnu11", "-g", "-fvisibility=hidden"]
 CHECKED = ["-O1", "-UNDEBUG"]  # assertions on
 FAST = ["-O3", "-DNDEBUG"]  # as it is shipped
 
-# The real core may be in the process too, visible to all (a native endpoint asks for
-# that); the names of bridge_core.c must mean this library's own nevertheless.
-LINK = ["-Wl,-Bsymbolic"]
-
 Pairs = Sequence[tuple[str | bytes, str | bytes]]
 
 
@@ -66,7 +62,8 @@ def _compile(name: str, options: list[str], library: Path) -> None:
         sources=[str(path) for path in SOURCES],
         include_dirs=[str(CSRC), str(HERE)],
         extra_compile_args=options,
-        extra_link_args=[*LINK, *_sanitizers()],
+        # Its own core, also where a native endpoint has made that of pyrs global.
+        extra_link_args=["-Wl,-Bsymbolic", *_sanitizers()],
     )
     with tempfile.TemporaryDirectory(dir=library.parent) as folder:
         Path(builder.compile(tmpdir=folder)).replace(library)
@@ -92,7 +89,7 @@ class Built:
 @cache
 def build(fast: bool = False) -> Built:
     options = [*OPTIONS, *(FAST if fast else CHECKED), *_sanitizers()]
-    digest = hashlib.sha256(repr((sys.version, options, LINK)).encode())
+    digest = hashlib.sha256(repr((sys.version, options)).encode())
     for path in READ:
         digest.update(path.read_bytes())
     name = f"_bridge_core_{digest.hexdigest()[:20]}"
