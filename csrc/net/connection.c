@@ -296,6 +296,10 @@ void connection_receive(struct connection *connection)
     }
     if (length || connection->peer_finished || loop->stopping)
         consume(connection, window, length);
+    if (connection->held && connection->blocked) {
+        connection->paused = true; /* what comes meanwhile would wake the loop in vain */
+        update_poll(connection);
+    }
 }
 
 /* ---- flushing ---- */
