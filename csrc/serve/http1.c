@@ -518,7 +518,7 @@ static void drained(struct connection *connection)
         connection_set_timeout(connection, http1->reading ? settings->head_timeout_ms
                                                           : settings->idle_timeout_ms);
     }
-    if (connection->held || connection->paused)
+    if (connection->held || connection->paused || connection->loop->stopping)
         connection_resume(connection);
 }
 
@@ -558,7 +558,8 @@ static bool closed(struct connection *connection)
 
 static void stopping(struct connection *connection)
 {
-    connection_resume(connection); /* a last look at what has come */
+    if (!connection->paused) /* else when its output is sent */
+        connection_resume(connection); /* a last look at what has come */
 }
 
 const struct protocol http1_protocol = {
