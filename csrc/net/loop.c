@@ -182,6 +182,7 @@ void loop_run(struct loop *loop)
     uv_close((uv_handle_t *)&loop->tick, NULL);
     uv_close((uv_handle_t *)&loop->wakeup, NULL);
     uv_run(&loop->uv, UV_RUN_DEFAULT);
+    finish_batch(loop); /* what waited on the last connections */
 }
 
 /* ---- life ---- */
