@@ -73,6 +73,7 @@ struct loop {
     uv_async_t wakeup;
     uv_timer_t tick;
     bool ticking;
+    bool ticked; /* in this turn */
     struct loop_settings settings;
     struct loop_counters counters;
 
