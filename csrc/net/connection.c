@@ -297,7 +297,8 @@ void connection_receive(struct connection *connection)
     if (length || connection->peer_finished || loop->stopping)
         consume(connection, window, length);
     if (connection->held && connection->blocked) {
-        connection->paused = true; /* what comes meanwhile would wake the loop in vain */
+        /* Until output has left, what comes would wake the loop in vain. */
+        connection->paused = true;
         update_poll(connection);
     }
 }

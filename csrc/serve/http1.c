@@ -558,7 +558,7 @@ static bool closed(struct connection *connection)
 
 static void stopping(struct connection *connection)
 {
-    if (!connection->paused) /* else when its output is sent */
+    if (!connection->paused)           /* else when its output is sent */
         connection_resume(connection); /* a last look at what has come */
 }
 
