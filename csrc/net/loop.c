@@ -226,6 +226,7 @@ bool loop_init(struct loop *loop, const struct loop_settings *settings, int *cod
     if (!output_store_init(&loop->output_store, OUTPUT_SLAB_BYTES,
                            &loop->counters.allocations) ||
         !loop->input) {
+        loop_fini(loop);
         *code = UV_ENOMEM;
         return false;
     }
