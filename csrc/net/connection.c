@@ -296,6 +296,11 @@ void connection_receive(struct connection *connection)
     }
     if (length || connection->peer_finished || loop->stopping)
         consume(connection, window, length);
+    if (connection->held && connection->blocked) {
+        /* Until output has left, what comes would wake the loop in vain. */
+        connection->paused = true;
+        update_poll(connection);
+    }
 }
 
 /* ---- flushing ---- */

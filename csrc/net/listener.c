@@ -249,10 +249,13 @@ bool listener_start(struct listener *listener, struct loop *loop, int fd,
                     struct connection_limit *limit)
 {
     *listener = (struct listener){.loop = loop, .limit = limit, .fd = fd};
-    if (uv_poll_init_socket(&loop->uv, &listener->poll, fd) != 0)
+    if (uv_poll_init_socket(&loop->uv, &listener->poll, fd) != 0) {
+        close(fd);
         return false;
+    }
     list_append(&loop->listeners, &listener->link);
-    return uv_poll_start(&listener->poll, UV_READABLE, on_acceptable) == 0;
+    uv_poll_start(&listener->poll, UV_READABLE, on_acceptable);
+    return true;
 }
 
 void listener_resume(struct listener *listener)

@@ -35,7 +35,8 @@ struct listener {
     bool trying; /* nothing was accepted since the last pause */
 };
 
-/* Accepts on `fd`, which the listener owns from now on, once the loop runs. */
+/* Accepts on `fd`, which the listener owns from now on, once the loop runs. False, and
+ * the socket closed, if it cannot be watched. */
 bool listener_start(struct listener *listener, struct loop *loop, int fd,
                     struct connection_limit *limit);
 

@@ -34,8 +34,18 @@ void loop_resume_accepting(struct loop *loop)
 static void on_tick(uv_timer_t *timer)
 {
     struct loop *loop = CONTAINER_OF(timer, struct loop, tick);
+
+    loop->ticked = true;
+    loop_resume_accepting(loop);
+}
+
+/* Behind receiving: when a handler kept the loop, what clients sent in time has come
+ * in by now and postponed their deadlines. */
+static void end_due(struct loop *loop)
+{
     struct timeout *due;
 
+    loop->ticked = false;
     while ((due = timeout_take_due(&loop->timeouts, loop_now_ms(loop)))) {
         struct connection *connection = CONTAINER_OF(due, struct connection, timeout);
 
@@ -45,7 +55,6 @@ static void on_tick(uv_timer_t *timer)
             continue;
         counter_add(&loop->counters.timeouts, 1);
     }
-    loop_resume_accepting(loop);
 }
 
 static bool any_listener_paused(const struct loop *loop)
@@ -137,8 +146,11 @@ static size_t receive_room(const struct loop *loop)
 static void finish_batch(struct loop *loop)
 {
     struct link *link;
+    bool may_take_long = loop->ready_count > 0;
 
     loop->settings.protocol->run_ready(loop);
+    if (may_take_long) /* deadlines count from when the answers leave */
+        uv_update_time(&loop->uv);
     while ((link = list_take_first(&loop->unflushed)))
         connection_flush(CONTAINER_OF(link, struct connection, unflushed));
     if (loop->output_store.spent)
@@ -172,6 +184,10 @@ void loop_turn(struct loop *loop, bool may_wait)
         connection_receive(CONTAINER_OF(link, struct connection, readable));
     }
     finish_batch(loop);
+    if (loop->ticked) {
+        end_due(loop);
+        finish_batch(loop);
+    }
     counter_add(&loop->counters.turns, 1);
 }
 
@@ -182,6 +198,7 @@ void loop_run(struct loop *loop)
     uv_close((uv_handle_t *)&loop->tick, NULL);
     uv_close((uv_handle_t *)&loop->wakeup, NULL);
     uv_run(&loop->uv, UV_RUN_DEFAULT);
+    finish_batch(loop); /* what waited on the last connections */
 }
 
 /* ---- life ---- */
@@ -209,6 +226,7 @@ bool loop_init(struct loop *loop, const struct loop_settings *settings, int *cod
     if (!output_store_init(&loop->output_store, OUTPUT_SLAB_BYTES,
                            &loop->counters.allocations) ||
         !loop->input) {
+        loop_fini(loop);
         *code = UV_ENOMEM;
         return false;
     }

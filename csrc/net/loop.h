@@ -73,6 +73,7 @@ struct loop {
     uv_async_t wakeup;
     uv_timer_t tick;
     bool ticking;
+    bool ticked; /* in this turn */
     struct loop_settings settings;
     struct loop_counters counters;
 
@@ -113,7 +114,7 @@ enum { OUTPUT_HIGH_WATER_BYTES = 256 * 1024 };
  * larger. */
 enum { CARRY_BLOCK_BYTES = 4096 };
 
-/* False with errno's negative in *code if the system refuses. */
+/* False with errno's negative in *code if the system refuses; nothing is left open. */
 bool loop_init(struct loop *loop, const struct loop_settings *settings, int *code);
 
 /* Everything must be closed: after loop_run, or before the first. */

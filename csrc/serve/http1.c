@@ -558,7 +558,8 @@ static bool closed(struct connection *connection)
 
 static void stopping(struct connection *connection)
 {
-    connection_resume(connection); /* a last look at what has come */
+    if (!connection->paused)           /* else when its output is sent */
+        connection_resume(connection); /* a last look at what has come */
 }
 
 const struct protocol http1_protocol = {

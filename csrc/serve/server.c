@@ -438,20 +438,6 @@ static void run_service(void *argument)
     uv_async_send(&server->control.wakeup);
 }
 
-static bool start_listeners(struct pyrs_server *server, uint32_t index)
-{
-    for (uint32_t i = 0; i < server->bound_count; i++) {
-        struct bound *bound = &server->bound[i];
-        int fd = bound->sockets[index];
-
-        bound->sockets[index] = -1;
-        if (!listener_start(&bound->listeners[index], &server->services[index].loop, fd,
-                            &server->connections))
-            return false;
-    }
-    return true;
-}
-
 static void take_signals(struct pyrs_server *server)
 {
     struct control *control = &server->control;
@@ -497,9 +483,43 @@ static bool open_services(struct pyrs_server *server, struct pyrs_error *error)
         return error_set(error, -code, "cannot make an event loop: %s",
                          uv_strerror(code));
     }
-    for (uint32_t i = 0; i < count; i++)
-        if (!start_listeners(server, i))
-            atomic_store(&server->stop_wishes, 2); /* the loops close what was opened */
+    return true;
+}
+
+/* Closes loops that never got a thread, and their listeners. */
+static void wind_up(struct pyrs_server *server)
+{
+    for (uint32_t i = 0; i < server->site.settings.thread_count; i++) {
+        struct loop *loop = &server->services[i].loop;
+
+        loop_stop_at_once(loop);
+        loop_run(loop);
+        service_fini(&server->services[i]);
+    }
+}
+
+static bool start_listener(struct pyrs_server *server, struct bound *bound,
+                           uint32_t index)
+{
+    int fd = bound->sockets[index];
+
+    bound->sockets[index] = -1;
+    return listener_start(&bound->listeners[index], &server->services[index].loop, fd,
+                          &server->connections);
+}
+
+static bool start_listeners(struct pyrs_server *server, struct pyrs_error *error)
+{
+    for (uint32_t i = 0; i < server->bound_count; i++) {
+        struct bound *bound = &server->bound[i];
+
+        for (uint32_t k = 0; k < server->site.settings.thread_count; k++)
+            if (!start_listener(server, bound, k)) {
+                wind_up(server);
+                return error_set(error, 0, "the system cannot watch the socket of %s",
+                                 bound->address.text);
+            }
+    }
     return true;
 }
 
@@ -535,16 +555,20 @@ bool pyrs_server_run(struct pyrs_server *server, bool handle_signals,
                      struct pyrs_error *error)
 {
     uint32_t count = server->site.settings.thread_count;
-    uv_thread_t *threads = calloc(count, sizeof *threads);
+    uv_thread_t *threads;
     uint32_t started;
     bool clean;
 
-    if (!threads || server->has_run || !open_services(server, error)) {
-        free(threads);
-        return error_set(error, 0,
-                         "a server runs once, and needs memory for its loops");
-    }
+    if (server->has_run)
+        return error_set(error, 0, "a server runs only once");
     server->has_run = true;
+    threads = calloc(count, sizeof *threads);
+    if (!threads)
+        return error_set(error, ENOMEM, "out of memory");
+    if (!open_services(server, error) || !start_listeners(server, error)) {
+        free(threads);
+        return false;
+    }
     if (handle_signals)
         take_signals(server);
     started = start_threads(server, threads);
@@ -560,8 +584,11 @@ bool pyrs_server_run(struct pyrs_server *server, bool handle_signals,
     }
     for (uint32_t i = 0; i < started; i++)
         uv_thread_join(&threads[i]);
-    clean = close_services(server) && started == count;
+    clean = close_services(server);
     free(threads);
+    if (started < count)
+        return error_set(error, EAGAIN, "cannot make a thread for each of %u loops",
+                         count);
     return clean; /* else requests were cut off: no fault of the system's, so no message
                    */
 }

@@ -30,9 +30,11 @@ bool service_init(struct service *service, const struct site *site, int *code)
         return false;
     pool_init(&service->exchange_pool, exchange_bytes(settings->headers_max),
               EXCHANGES_KEPT, &service->loop.counters.allocations);
+    if (access_log_init(&service->access_log, settings->access_log ? site->log : NULL))
+        return true;
+    service_fini(service);
     *code = UV_ENOMEM;
-    return access_log_init(&service->access_log,
-                           settings->access_log ? site->log : NULL);
+    return false;
 }
 
 void service_fini(struct service *service)
