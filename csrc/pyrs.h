@@ -241,8 +241,8 @@ void pyrs_exchange_log(struct pyrs_exchange *exchange, int level,
                        struct pyrs_slice message);
 
 /* True if a response may carry this header: RFC 9110, 5.1 and 5.5, and none that pyrs
- * itself writes (Content-Length, Transfer-Encoding, Connection, Date, Keep-Alive,
- * Upgrade). */
+ * itself writes (Content-Length, Transfer-Encoding, Connection, Date, Server,
+ * Keep-Alive, Upgrade). */
 bool pyrs_field_is_valid(struct pyrs_slice name, struct pyrs_slice value);
 
 #pragma GCC visibility pop

@@ -360,7 +360,8 @@ bool pyrs_field_is_valid(struct pyrs_slice name, struct pyrs_slice value)
     static const slice OURS[] = {
         {"content-length", 14}, {"transfer-encoding", 17},
         {"connection", 10},     {"date", 4},
-        {"keep-alive", 10},     {"upgrade", 7},
+        {"server", 6},          {"keep-alive", 10},
+        {"upgrade", 7},
     };
     slice given = slice_of(name.bytes, name.length);
 

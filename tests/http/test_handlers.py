@@ -376,6 +376,7 @@ def test_headers_are_sent_as_told(tmp_path: Path) -> None:
         {"Content-Type": "text/html\r\nX-Evil: 2"},
         {"Content-Length": "1"},
         {"Transfer-Encoding": "chunked"},
+        {"Server": "mine"},
         {"Connection": "close"},
         {"Date": "now"},
         {"X-A": 1},
