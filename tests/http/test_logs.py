@@ -2,6 +2,8 @@
 
 import re
 import signal
+from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -159,6 +161,10 @@ def test_what_a_handler_prints_goes_to_standard_output(serve: Serve) -> None:
     assert server.log_text() == ""
 
 
+def contains(path: Path, text: str) -> bool:
+    return text in path.read_text()
+
+
 def test_a_log_file_is_reopened_on_sigusr1_and_loses_nothing(serve: Serve) -> None:
     server = serve(CODE, ROUTES, access_log=True, log="access.log")
     path = server.folder / "access.log"
@@ -170,7 +176,7 @@ def test_a_log_file_is_reopened_on_sigusr1_and_loses_nothing(serve: Serve) -> No
             server.signal(signal.SIGUSR1)
             wait_until(path.exists)
             client.ask(get(f"/hello?after-{round_}"))
-            wait_until(lambda n=round_: f"after-{n} " in path.read_text())
+            wait_until(partial(contains, path, f"after-{round_} "))
             assert f"after-{round_}" not in old.read_text()
     server.stop()
     files = [*sorted(server.folder.glob("access.log.*")), path]

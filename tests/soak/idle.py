@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.kit import Client, RunningServer, get, running_server, wait_until
 
@@ -40,7 +41,7 @@ def allow_descriptors(count: int) -> bool:
 def measure_idle(folder: Path, connections: int) -> IdleCost:
     """Each connection asked something once, and waits. allow_descriptors comes first;
     the server inherits the limit."""
-    settings = {
+    settings: dict[str, Any] = {
         "thread_count": 1,
         "timeouts": {"idle": 600},
         "limits": {"connections": connections + 1},

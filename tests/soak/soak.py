@@ -12,6 +12,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.corpus import load_reject
 from tests.kit import Client, RunningServer, get, post, post_chunked, running_server
@@ -76,7 +77,7 @@ def soak(
 ) -> Result:
     """Asserts what holds of every stopped server (see kit/server.py), and that the
     descriptors are as many as at the start."""
-    settings = {
+    settings: dict[str, Any] = {
         "thread_count": threads,
         "limits": {"body_memory": 50_000},
         "log": "soak.log",
