@@ -290,11 +290,9 @@ void listener_resume(struct listener *listener)
 
 void listener_close(struct listener *listener)
 {
-    if (!listener->paused)
-        while (!listener->paused && accept_one(listener))
-            ;
+    while (!listener->paused && accept_one(listener))
+        ;
     list_remove(&listener->link);
-    uv_poll_stop(&listener->poll);
-    close(listener->fd);
     uv_close((uv_handle_t *)&listener->poll, NULL);
+    close(listener->fd);
 }
