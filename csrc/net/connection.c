@@ -162,11 +162,10 @@ void connection_close(struct connection *connection)
     list_remove(&connection->unflushed);
     output_drop_all(&connection->output, &loop->output_store);
     carry_free(connection);
-    uv_poll_stop(&connection->poll);
-    close(connection->fd);
+    uv_close((uv_handle_t *)&connection->poll, on_closed);
+    close(connection->fd); /* last: another loop may have its number at once */
     atomic_fetch_sub(&connection->limit->open, 1);
     loop_resume_accepting(loop);
-    uv_close((uv_handle_t *)&connection->poll, on_closed);
 }
 
 void connection_finish(struct connection *connection, bool linger)

@@ -2,6 +2,7 @@
 #include "listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -129,24 +130,43 @@ static bool is_stale(const struct sockaddr_un *name)
     return refused;
 }
 
+/* Gives 0, or an errno. */
+static int unix_name(const struct listen_address *address, struct sockaddr_un *name)
+{
+    const char *path = address->text + strlen("unix:");
+
+    *name = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof name->sun_path)
+        return ENAMETOOLONG;
+    if (!*path) /* Linux would take a name of NULs for it, in no folder */
+        return EINVAL;
+    memcpy(name->sun_path, path, strlen(path) + 1);
+    return 0;
+}
+
+void listener_unlink(const struct listen_address *address)
+{
+    struct sockaddr_un name;
+
+    if (address->is_unix && unix_name(address, &name) == 0 && is_stale(&name))
+        unlink(name.sun_path);
+}
+
 static int bind_unix(const struct listen_address *address, uint32_t backlog,
                      int *sockets, uint32_t count, const char **call)
 {
-    struct sockaddr_un name = {.sun_family = AF_UNIX};
-    const char *path = address->text + strlen("unix:");
-    int code;
+    struct sockaddr_un name;
+    int code = unix_name(address, &name);
 
     *call = "bind";
-    if (strlen(path) >= sizeof name.sun_path)
-        return ENAMETOOLONG;
-    memcpy(name.sun_path, path, strlen(path) + 1);
-    if (is_stale(&name))
-        unlink(name.sun_path);
+    if (code != 0)
+        return code;
+    listener_unlink(address);
     code = bind_one((const struct sockaddr *)&name, sizeof name, backlog, &sockets[0],
                     call);
     for (uint32_t i = 1; i < count && code == 0; i++) {
-        *call = "dup";
-        sockets[i] = dup(sockets[0]);
+        *call = "fcntl";
+        sockets[i] = fcntl(sockets[0], F_DUPFD_CLOEXEC, 0);
         if (sockets[i] < 0)
             code = errno;
     }
@@ -165,6 +185,8 @@ int listener_bind(struct listen_address *address, uint32_t backlog, int *sockets
     for (uint32_t i = 0; i < count && code != 0; i++)
         if (sockets[i] >= 0)
             close(sockets[i]);
+    if (code != 0)
+        listener_unlink(address);
     return code;
 }
 
@@ -268,11 +290,9 @@ void listener_resume(struct listener *listener)
 
 void listener_close(struct listener *listener)
 {
-    if (!listener->paused)
-        while (!listener->paused && accept_one(listener))
-            ;
+    while (!listener->paused && accept_one(listener))
+        ;
     list_remove(&listener->link);
-    uv_poll_stop(&listener->poll);
-    close(listener->fd);
     uv_close((uv_handle_t *)&listener->poll, NULL);
+    close(listener->fd);
 }

@@ -25,6 +25,10 @@ struct listen_address {
 int listener_bind(struct listen_address *address, uint32_t backlog, int *sockets,
                   uint32_t count, const char **call);
 
+/* Removes the socket file of a unix address, unless another server has put its own
+ * there meanwhile. The sockets are closed before. */
+void listener_unlink(const struct listen_address *address);
+
 struct listener {
     uv_poll_t poll;
     struct link link; /* loop->listeners */

@@ -205,7 +205,6 @@ void loop_run(struct loop *loop)
 
 bool loop_init(struct loop *loop, const struct loop_settings *settings, int *code)
 {
-    memset(loop, 0, sizeof *loop);
     loop->settings = *settings;
     list_init(&loop->connections);
     list_init(&loop->readable);

@@ -114,7 +114,8 @@ enum { OUTPUT_HIGH_WATER_BYTES = 256 * 1024 };
  * larger. */
 enum { CARRY_BLOCK_BYTES = 4096 };
 
-/* False with errno's negative in *code if the system refuses; nothing is left open. */
+/* `loop` is all zero: others may read its counters already. False with errno's negative
+ * in *code if the system refuses; nothing is left open. */
 bool loop_init(struct loop *loop, const struct loop_settings *settings, int *code);
 
 /* Everything must be closed: after loop_run, or before the first. */

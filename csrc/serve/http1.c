@@ -377,6 +377,8 @@ static size_t begin_exchange(struct http1 *http1, char *bytes, size_t length)
     resolve_path(http1, exchange);
     find_endpoint(exchange, service->site);
     exchange->last = !exchange->head.keep_alive || service->loop.stopping;
+    if (service->loop.stopping) /* the client does not know, and may have sent more */
+        http1->linger = true;
     if (exchange->head.framing == BODY_LENGTH && body_bytes_max > 0 &&
         (uint64_t)exchange->head.content_length > body_bytes_max) {
         exchange->match.allow = slice_of(NULL, 0);

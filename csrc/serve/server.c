@@ -216,8 +216,7 @@ static void close_sockets(struct pyrs_server *server, struct bound *bound)
     for (uint32_t i = 0; i < server->site.settings.thread_count; i++)
         if (bound->sockets[i] >= 0)
             close(bound->sockets[i]);
-    if (bound->address.is_unix)
-        unlink(bound->address.text + strlen("unix:"));
+    listener_unlink(&bound->address);
 }
 
 void pyrs_server_free(struct pyrs_server *server)

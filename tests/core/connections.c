@@ -4,7 +4,7 @@
  * that what comes in which turn is decided here and not by the scheduler. The program
  * runs the case that it is told; without one it lists them.
  */
-#include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,6 +170,7 @@ struct answers {
     char bytes[ANSWERS_BYTES_MAX];
     size_t length;
     bool ended; /* the server has closed */
+    bool reset; /* though not all that was sent had been read */
 };
 
 /* Reads what comes in so many turns. */
@@ -183,6 +184,7 @@ static void listen_for(int client, struct answers *answers, int count)
                          ANSWERS_BYTES_MAX - answers->length, 0)) > 0)
             answers->length += (size_t)n;
         answers->ended |= n == 0;
+        answers->reset |= n < 0 && errno == ECONNRESET;
     }
 }
 
@@ -266,6 +268,26 @@ static void a_stop_lets_a_slow_reader_have_its_answers_and_then_closes(void)
     listen_for(client, &answers, TURNS_TO_READ_ALL);
     CHECK(count_of(&answers, "HTTP/1.1 200 OK\r\n") == 4);
     CHECK(answers.ended);
+    close(client);
+    finish();
+}
+
+static void the_last_answer_before_a_stop_can_be_read(void)
+{
+    static struct answers answers;
+    int client;
+
+    prepare();
+    start();
+    client = connect_client();
+    say(client, "GET /small HTTP/1.1\r\nHo");
+    loop_stop(&service.loop);
+    turns(2);
+    say(client, "st: a\r\n\r\n");
+    say(client, GET("/small")); /* it does not know yet */
+    listen_for(client, &answers, TURNS_TO_READ_ALL);
+    CHECK(count_of(&answers, "HTTP/1.1 200 OK\r\n") == 1);
+    CHECK(answers.ended && !answers.reset);
     close(client);
     finish();
 }
@@ -386,6 +408,7 @@ struct test_case {
 static const struct test_case CASES[] = {
     CASE(a_slow_reader_that_sends_more_does_not_keep_the_loop_busy),
     CASE(a_stop_lets_a_slow_reader_have_its_answers_and_then_closes),
+    CASE(the_last_answer_before_a_stop_can_be_read),
     CASE(a_stop_at_once_leaves_no_exchange_behind),
     CASE(a_body_that_trickles_in_is_cut),
     CASE(a_body_that_comes_fast_enough_is_not_cut),

@@ -1,16 +1,24 @@
-"""Connections, turn by turn: the cases of connections.c."""
+"""What takes the core's insides to see: the cases of connections.c and starts.c."""
 
+import atexit
 import os
 import re
 import shlex
+import shutil
 import subprocess
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PROGRAM = Path(__file__).with_name("connections.c")
-CASES = re.findall(r"CASE\((\w+)\),", PROGRAM.read_text())
+PROGRAMS = [Path(__file__).with_name(name) for name in ("connections.c", "starts.c")]
+CASES = [
+    (program, case)
+    for program in PROGRAMS
+    for case in re.findall(r"CASE\((\w+)\),", program.read_text())
+]
 
 # The scanners that need an instruction set of their own stay out.
 SOURCES = [
@@ -28,9 +36,10 @@ def _environment() -> dict[str, str]:
     return environment
 
 
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    built = tmp_path_factory.mktemp("core") / "connections"
+@cache
+def _built(program: Path) -> Path:
+    built = Path(tempfile.mkdtemp(prefix="pyrs-core-"), program.stem)
+    atexit.register(shutil.rmtree, built.parent)
     sanitizers = os.environ.get("PYRS_SANITIZE")
     subprocess.run(
         [
@@ -38,7 +47,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
             *("-std=c11", "-O1", "-g", "-D_GNU_SOURCE", '-DPYRS_VERSION="0"'),
             *("-Wall", "-Wextra", "-Werror", f"-I{ROOT / 'csrc'}"),
             *([f"-fsanitize={sanitizers}"] if sanitizers else []),
-            *(PROGRAM, *SOURCES, "-o", built),
+            *(program, *SOURCES, "-o", built),
             *("-luv", "-ldl", "-lpthread"),
         ],
         env=_environment(),
@@ -47,10 +56,10 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_connections(program: Path, case: str) -> None:
+@pytest.mark.parametrize(("program", "case"), CASES, ids=[case for _, case in CASES])
+def test_case(program: Path, case: str) -> None:
     done = subprocess.run(
-        [program, case],
+        [_built(program), case],
         env=_environment(),
         capture_output=True,
         text=True,

@@ -1,0 +1,218 @@
+/* starts.c - listening and starting, where the system refuses or others interfere.
+ *
+ * The program runs the case that it is told; without one it lists them.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pyrs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define CHECK(claim)                                                                \
+    ((claim) ? (void)0                                                              \
+             : (fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #claim), \
+                exit(1)))
+
+static struct pyrs_server *make_server(uint32_t thread_count)
+{
+    struct pyrs_settings settings;
+    struct pyrs_server *server;
+
+    pyrs_settings_init(&settings);
+    settings.thread_count = thread_count;
+    settings.connections_max = 1; /* asks the system for no more descriptors */
+    server = pyrs_server_new(&settings, NULL);
+    CHECK(server);
+    return server;
+}
+
+static int descriptor_count(void)
+{
+    int count = 0;
+
+    for (int fd = 0; fd < 1024; fd++)
+        count += fcntl(fd, F_GETFD) >= 0;
+    return count;
+}
+
+static int inherited_count(void)
+{
+    int count = 0;
+
+    for (int fd = 0; fd < 1024; fd++)
+        count += fcntl(fd, F_GETFD) == 0;
+    return count;
+}
+
+/* A path in a folder of its own, as "unix:PATH". */
+static const char *new_unix_address(void)
+{
+    static char address[64] = "unix:/tmp/pyrs-starts-XXXXXX";
+
+    CHECK(mkdtemp(address + strlen("unix:")));
+    return strcat(address, "/socket");
+}
+
+static void remove_folder(char *path)
+{
+    *strrchr(path, '/') = '\0';
+    CHECK(rmdir(path) == 0); /* nothing is left in it */
+}
+
+static bool somebody_listens(const char *path)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    bool answered;
+
+    CHECK(fd >= 0 && strlen(path) < sizeof name.sun_path);
+    memcpy(name.sun_path, path, strlen(path) + 1);
+    answered = connect(fd, (struct sockaddr *)&name, sizeof name) == 0;
+    close(fd);
+    return answered;
+}
+
+/* ---- the cases ---- */
+
+static void descriptors_that_run_out_are_named(void)
+{
+    struct pyrs_server *server = make_server(8);
+    struct pyrs_error error = {0};
+    struct rlimit files, few;
+    int before;
+
+    CHECK(pyrs_server_listen(server, "127.0.0.1", 0, &error));
+    before = descriptor_count();
+    CHECK(getrlimit(RLIMIT_NOFILE, &files) == 0);
+    few = files;
+    few.rlim_cur = (rlim_t)before + 6;
+    CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
+    CHECK(!pyrs_server_run(server, false, &error));
+    CHECK(error.code == EMFILE && strstr(error.message, "too many open files"));
+    CHECK(descriptor_count() <= before + 1); /* libuv's uv_loop_init keeps one */
+    CHECK(setrlimit(RLIMIT_NOFILE, &files) == 0);
+    pyrs_server_free(server);
+}
+
+static void a_server_runs_only_once(void)
+{
+    struct pyrs_server *server = make_server(1);
+    struct pyrs_error error = {0};
+
+    CHECK(pyrs_server_listen(server, "127.0.0.1", 0, NULL));
+    pyrs_server_stop(server);
+    CHECK(pyrs_server_run(server, false, &error));
+    CHECK(!pyrs_server_run(server, false, &error));
+    CHECK(strstr(error.message, "only once"));
+    pyrs_server_free(server);
+}
+
+static void the_socket_file_goes_with_the_server(void)
+{
+    struct pyrs_server *server = make_server(2);
+    char *path = strdup(new_unix_address() + strlen("unix:"));
+    char address[80];
+
+    snprintf(address, sizeof address, "unix:%s", path);
+    CHECK(pyrs_server_listen(server, address, 0, NULL));
+    CHECK(somebody_listens(path));
+    pyrs_server_free(server);
+    remove_folder(path);
+    free(path);
+}
+
+static void the_socket_file_of_the_next_server_stays(void)
+{
+    struct pyrs_server *first = make_server(1), *second = make_server(1);
+    char *path = strdup(new_unix_address() + strlen("unix:"));
+    char address[80];
+
+    snprintf(address, sizeof address, "unix:%s", path);
+    CHECK(pyrs_server_listen(first, address, 0, NULL));
+    pyrs_server_stop(first);
+    CHECK(pyrs_server_run(first, false, NULL)); /* listens no more; the file is there */
+    CHECK(pyrs_server_listen(second, address, 0, NULL));
+    pyrs_server_free(first);
+    CHECK(somebody_listens(path));
+    pyrs_server_free(second);
+    remove_folder(path);
+    free(path);
+}
+
+static void the_socket_file_of_a_running_server_is_not_taken(void)
+{
+    struct pyrs_server *first = make_server(1), *second = make_server(1);
+    struct pyrs_error error = {0};
+    char *path = strdup(new_unix_address() + strlen("unix:"));
+    char address[80];
+
+    snprintf(address, sizeof address, "unix:%s", path);
+    CHECK(pyrs_server_listen(first, address, 0, NULL));
+    CHECK(!pyrs_server_listen(second, address, 0, &error));
+    CHECK(error.code == EADDRINUSE);
+    pyrs_server_free(second);
+    CHECK(somebody_listens(path));
+    pyrs_server_free(first);
+    remove_folder(path);
+    free(path);
+}
+
+static void a_unix_address_without_a_path_is_refused(void)
+{
+    struct pyrs_server *server = make_server(1);
+    struct pyrs_error error = {0};
+
+    CHECK(!pyrs_server_listen(server, "unix:", 0, &error));
+    CHECK(error.code == EINVAL);
+    pyrs_server_free(server);
+}
+
+static void no_socket_is_left_to_child_processes(void)
+{
+    struct pyrs_server *server = make_server(3);
+    int before = descriptor_count(), inherited = inherited_count();
+    char *path = strdup(new_unix_address() + strlen("unix:"));
+    char address[80];
+
+    snprintf(address, sizeof address, "unix:%s", path);
+    CHECK(pyrs_server_listen(server, address, 0, NULL));
+    CHECK(pyrs_server_listen(server, "127.0.0.1", 0, NULL));
+    CHECK(descriptor_count() == before + 6);
+    CHECK(inherited_count() == inherited);
+    pyrs_server_free(server);
+    remove_folder(path);
+    free(path);
+}
+
+struct test_case {
+    const char *name;
+    void (*run)(void);
+};
+
+#define CASE(name) {#name, name}
+
+static const struct test_case CASES[] = {
+    CASE(descriptors_that_run_out_are_named),
+    CASE(a_server_runs_only_once),
+    CASE(the_socket_file_goes_with_the_server),
+    CASE(the_socket_file_of_the_next_server_stays),
+    CASE(the_socket_file_of_a_running_server_is_not_taken),
+    CASE(a_unix_address_without_a_path_is_refused),
+    CASE(no_socket_is_left_to_child_processes),
+};
+
+int main(int count, char **arguments)
+{
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        if (count == 1)
+            puts(CASES[i].name);
+        else if (strcmp(arguments[1], CASES[i].name) == 0)
+            CASES[i].run();
+    }
+    return 0;
+}
