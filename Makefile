@@ -53,7 +53,8 @@ lint: $(MADE)/package $(MADE)/test $(MADE)/lint warnings ## formatting, types, s
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest pyrs._core pyrs._bridge
-	$(BIN)/clang-format --dry-run -Werror $(C_FILES)
+	@echo "$(BIN)/clang-format --dry-run -Werror (the C files)"
+	@$(BIN)/clang-format --dry-run -Werror $(C_FILES)
 
 warnings: $(MADE)/lint # the C code, by gcc and by clang, warnings as errors
 	@for compiler in gcc clang; do \
