@@ -5,7 +5,7 @@ from json import loads as json
 
 import pytest
 
-from tests.kit import Client, Serve, get, post
+from tests.kit import Client, Serve, get, plain_environment, post
 
 CODE = """
 import pyrs
@@ -217,7 +217,9 @@ def test_a_unix_socket_serves_and_goes_with_the_server(serve: Serve) -> None:
     for _ in range(10):
         assert server.ask(get("/hello")).body == b"world"
     command = ["curl", "-sS", "--unix-socket", str(socket_file), "http://a/hello"]
-    output = subprocess.run(command, capture_output=True, check=True, timeout=30)
+    output = subprocess.run(
+        command, capture_output=True, check=True, timeout=30, env=plain_environment()
+    )
     assert output.stdout == b"world"
     server.stop()
     assert not socket_file.exists()

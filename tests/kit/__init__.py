@@ -5,7 +5,14 @@ import os
 import pytest
 
 from .client import PATIENCE, Client, Response, get, post, post_chunked
-from .server import RunningServer, Serve, native_library, running_server, wait_until
+from .server import (
+    RunningServer,
+    Serve,
+    native_library,
+    plain_environment,
+    running_server,
+    wait_until,
+)
 
 __all__ = [
     "PATIENCE",
@@ -16,6 +23,7 @@ __all__ = [
     "get",
     "measures_memory",
     "native_library",
+    "plain_environment",
     "post",
     "post_chunked",
     "running_server",

@@ -22,6 +22,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -326,11 +327,14 @@ def _entry(route: str, target: str) -> dict[str, Any]:
     return {**entry, "module": "main", "handler": target}
 
 
+def plain_environment() -> dict[str, str]:
+    """For programs that are not under test: without the sanitizers' runtime."""
+    return {name: os.environ[name] for name in os.environ if name != "LD_PRELOAD"}
+
+
 @cache
 def native_library() -> Path:
     """kit/native.c, compiled once."""
-    import tempfile
-
     from pyrs.include import include_folder
 
     folder = tempfile.TemporaryDirectory(prefix="pyrs-native-")
@@ -338,14 +342,13 @@ def native_library() -> Path:
     library = Path(folder.name) / "native.so"
     compiler = os.environ.get("CC", "cc")
     options = ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror"]
-    environment = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
     subprocess.run(
         [
             *[compiler, *options, f"-I{include_folder()}"],
             *[str(NATIVE), "-o", str(library)],
         ],
         check=True,
-        env=environment,
+        env=plain_environment(),
     )
     return library
 
