@@ -262,7 +262,7 @@ static size_t read_chunked_body(struct http1 *http1, char *bytes, size_t length)
 static size_t read_body(struct http1 *http1, char *bytes, size_t length)
 {
     http1->last_read_ms = loop_now_ms(http1->connection.loop);
-    http1->window_bytes += (uint32_t)length;
+    http1->window_bytes += length;
     if (http1->reading->head.framing == BODY_CHUNKED)
         return read_chunked_body(http1, bytes, length);
     return read_sized_body(http1, slice_of(bytes, length));
