@@ -262,7 +262,7 @@ static size_t read_chunked_body(struct http1 *http1, char *bytes, size_t length)
 static size_t read_body(struct http1 *http1, char *bytes, size_t length)
 {
     http1->last_read_ms = loop_now_ms(http1->connection.loop);
-    http1->window_bytes += (uint32_t)length;
+    http1->window_bytes += length;
     if (http1->reading->head.framing == BODY_CHUNKED)
         return read_chunked_body(http1, bytes, length);
     return read_sized_body(http1, slice_of(bytes, length));
@@ -444,14 +444,24 @@ static void opened(struct connection *connection)
                            settings_of(http1_of(connection))->idle_timeout_ms);
 }
 
+/* A request that was counted and will not be answered is counted as cut off. */
+static void drop_reading(struct http1 *http1)
+{
+    struct service *service = http1_service(http1);
+
+    if (!http1->reading)
+        return;
+    if (http1->reading_body)
+        counter_add(&service->counters.responses[0], 1);
+    exchange_free(service, http1->reading);
+    http1->reading = NULL;
+    http1->reading_body = false;
+}
+
 /* The client has finished, or the server is stopping: nothing more will be read. */
 static void read_no_more(struct http1 *http1)
 {
-    if (http1->reading) {
-        exchange_free(http1_service(http1), http1->reading);
-        http1->reading = NULL;
-        http1->reading_body = false;
-    }
+    drop_reading(http1);
     http1->no_more = true;
     if (http1->pending == 0)
         connection_finish(&http1->connection, false);
@@ -550,10 +560,7 @@ static bool closed(struct connection *connection)
     struct http1 *http1 = http1_of(connection);
 
     http1->closed = true;
-    if (http1->reading) {
-        counter_add(&http1_service(http1)->counters.responses[0], 1);
-        exchange_free(http1_service(http1), http1->reading);
-    }
+    drop_reading(http1);
     make_waiting_ready(http1); /* to be ended there */
     return http1->pending == 0;
 }

@@ -22,10 +22,10 @@ struct http1 {
     struct link waiting;           /* exchanges that wait for a slow reader */
     struct chunked_decoder chunked;
     int64_t body_left;     /* of a body with a length */
-    uint32_t pending;      /* exchanges ready or waiting, not answered */
-    uint32_t window_bytes; /* of the body since window_start_ms */
+    uint64_t window_bytes; /* of the body since window_start_ms */
     uint64_t window_start_ms;
     uint64_t last_read_ms;
+    uint32_t pending; /* exchanges ready or waiting, not answered */
     bool reading_body;
     bool no_more; /* no further request is read from this connection */
     bool linger;  /* the client may still be sending when it ends */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
@@ -84,6 +85,10 @@ static void write_out(int file, slice lines)
 
         if (n < 0 && errno == EINTR)
             continue;
+        if (n < 0 && errno == EAGAIN) { /* a terminal or pipe that somebody shares */
+            poll(&(struct pollfd){.fd = file, .events = POLLOUT}, 1, -1);
+            continue;
+        }
         if (n < 0)
             return; /* a full disk or a closed terminal must not end the server */
         lines = slice_of(lines.bytes + n, lines.length - (size_t)n);
@@ -182,6 +187,8 @@ static char *write_message(char *out, slice message)
 
     while (message.bytes < end && end[-1] == '\n')
         end--;
+    if (message.bytes == end)
+        *out++ = '\n';
     for (const char *line = message.bytes; line < end;) {
         const char *feed = memchr(line, '\n', (size_t)(end - line));
         size_t length = (size_t)((feed ? feed : end) - line);
@@ -250,12 +257,14 @@ static bool start_writer(struct log *log)
     pthread_sigmask(SIG_SETMASK, &every, &before);
     code = uv_thread_create(&log->writer, run_writer, log);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = -code;
     return code == 0;
 }
 
 struct log *log_open(const char *path, int level)
 {
     struct log *log = calloc(1, sizeof *log);
+    int code;
 
     if (!log)
         return NULL;
@@ -274,8 +283,12 @@ struct log *log_open(const char *path, int level)
     uv_cond_destroy(&log->changed);
     uv_mutex_destroy(&log->lock);
 fail:
+    code = errno;
+    if (path && log->file >= 0)
+        close(log->file);
     free(log->path);
     free(log);
+    errno = code;
     return NULL;
 }
 

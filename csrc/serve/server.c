@@ -196,7 +196,8 @@ struct pyrs_server *pyrs_server_new(const struct pyrs_settings *settings,
     server->site = site_of(settings);
     server->site.log = log_open(settings->log_path, settings->log_level);
     if (!server->site.log || !server->site.router) {
-        error_set(error, errno, "cannot open the log %s: %s",
+        error_set(error, errno, "cannot open the log%s%s: %s",
+                  settings->log_path ? " " : "",
                   settings->log_path ? settings->log_path : "", strerror(errno));
         pyrs_server_free(server);
         return NULL;

@@ -371,6 +371,33 @@ static void a_body_that_waited_behind_a_slow_reader_has_its_time(void)
     finish();
 }
 
+static void every_request_is_answered_or_cut_off(void)
+{
+    const struct service_counters *counters = &service.counters;
+    int clients[4];
+
+    prepare();
+    start();
+    for (int i = 0; i < 4; i++)
+        clients[i] = connect_client();
+    say(clients[0], POST_ECHO(5) "hello" POST_ECHO(5) "he");
+    shutdown(clients[0], SHUT_WR); /* in a body */
+    say(clients[1], POST_ECHO(5) "he");
+    close(clients[1]); /* likewise */
+    say(clients[2], "GET /echo HT");
+    close(clients[2]); /* in a head: that is no request yet */
+    say(clients[3], GET("/small") GET("/big") GET("/big"));
+    close(clients[3]);
+    turns(4);
+    CHECK(counter_read(&counters->requests) == 6);
+    CHECK(counter_read(&counters->responses[2]) +
+              counter_read(&counters->responses[0]) ==
+          6);
+    CHECK(counter_read(&counters->responses[0]) >= 2);
+    close(clients[0]);
+    finish();
+}
+
 static void a_slow_handler_does_not_use_up_the_time_of_clients(void)
 {
     static struct answers answers, others;
@@ -413,6 +440,7 @@ static const struct test_case CASES[] = {
     CASE(a_body_that_trickles_in_is_cut),
     CASE(a_body_that_comes_fast_enough_is_not_cut),
     CASE(a_body_that_waited_behind_a_slow_reader_has_its_time),
+    CASE(every_request_is_answered_or_cut_off),
     CASE(a_slow_handler_does_not_use_up_the_time_of_clients),
 };
 

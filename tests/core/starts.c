@@ -189,6 +189,68 @@ static void no_socket_is_left_to_child_processes(void)
     free(path);
 }
 
+static void every_record_is_a_line(void)
+{
+    char folder[] = "/tmp/pyrs-starts-XXXXXX", path[80], text[400] = "";
+    struct pyrs_settings settings;
+    struct pyrs_server *server;
+    FILE *file;
+
+    CHECK(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/log", folder);
+    pyrs_settings_init(&settings);
+    settings.connections_max = 1;
+    settings.log_path = path;
+    server = pyrs_server_new(&settings, NULL);
+    CHECK(server);
+    pyrs_server_log(server, PYRS_LOG_ERROR, PYRS_TEXT(""));
+    pyrs_server_log(server, PYRS_LOG_ERROR, PYRS_TEXT("\n"));
+    pyrs_server_log(server, PYRS_LOG_ERROR, PYRS_TEXT("one\n2026\x1b\n"));
+    pyrs_server_free(server);
+    file = fopen(path, "r");
+    CHECK(file && fread(text, 1, sizeof text - 1, file) > 0);
+    fclose(file);
+    CHECK(strlen(text) == 3 * (20 + strlen("ERROR \n")) + strlen("one\n    2026\\x1b"));
+    CHECK(strstr(text, "ERROR \n") && strstr(text, "one\n    2026\\x1b\n"));
+    CHECK(unlink(path) == 0 && rmdir(folder) == 0);
+}
+
+static void a_log_that_cannot_be_opened_is_named(void)
+{
+    struct pyrs_settings settings;
+    struct pyrs_error error = {0};
+
+    pyrs_settings_init(&settings);
+    settings.log_path = "/nowhere/log";
+    CHECK(!pyrs_server_new(&settings, &error));
+    CHECK(error.code == ENOENT && strstr(error.message, "/nowhere/log"));
+}
+
+/* A full pipe that does not block, as a terminal does that another program uses so. */
+static void nothing_is_dropped_while_the_log_is_full(void)
+{
+    char line[1000], bytes[4096];
+    struct pyrs_server *server;
+    size_t length = 0;
+    int ends[2];
+    ssize_t n;
+
+    CHECK(pipe2(ends, O_NONBLOCK) == 0);
+    CHECK(dup2(ends[1], STDERR_FILENO) == STDERR_FILENO);
+    server = make_server(1);
+    memset(line, 'x', sizeof line);
+    for (int i = 0; i < 200; i++)
+        pyrs_server_log(server, PYRS_LOG_ERROR, (struct pyrs_slice){line, sizeof line});
+    for (int i = 0; i < 2000 && length < 200 * (20 + 6 + 1001); i++) {
+        while ((n = read(ends[0], bytes, sizeof bytes)) > 0)
+            length += (size_t)n;
+        usleep(1000);
+    }
+    pyrs_server_free(server);
+    dup2(STDOUT_FILENO, STDERR_FILENO);
+    CHECK(length == 200 * (20 + 6 + 1001));
+}
+
 struct test_case {
     const char *name;
     void (*run)(void);
@@ -204,6 +266,9 @@ static const struct test_case CASES[] = {
     CASE(the_socket_file_of_a_running_server_is_not_taken),
     CASE(a_unix_address_without_a_path_is_refused),
     CASE(no_socket_is_left_to_child_processes),
+    CASE(every_record_is_a_line),
+    CASE(a_log_that_cannot_be_opened_is_named),
+    CASE(nothing_is_dropped_while_the_log_is_full),
 };
 
 int main(int count, char **arguments)
