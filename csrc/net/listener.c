@@ -71,12 +71,21 @@ static int probe(struct addrinfo *found, uint16_t *port, const char **call)
     if (fd < 0)
         return errno;
     *call = "bind";
-    if (bind(fd, found->ai_addr, found->ai_addrlen) != 0 || listen(fd, 1) != 0)
+    if (bind(fd, found->ai_addr, found->ai_addrlen) != 0) {
         code = errno;
-    else
+    } else if (listen(fd, 1) != 0) {
+        *call = "listen";
+        code = errno;
+    } else {
         *port = bound_port(fd);
+    }
     close(fd);
     return code;
+}
+
+static bool is_not_here(int code)
+{
+    return code == EADDRNOTAVAIL || code == EAFNOSUPPORT;
 }
 
 static int bind_one(const struct sockaddr *address, socklen_t length, uint32_t backlog,
@@ -97,18 +106,22 @@ static int bind_internet(struct listen_address *address, uint32_t backlog, int *
                          uint32_t count, const char **call)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
-    struct addrinfo *found;
+    struct addrinfo *all, *found;
     int code;
 
     *call = "getaddrinfo";
-    if (getaddrinfo(address->text, NULL, &hints, &found) != 0)
+    if (getaddrinfo(address->text, NULL, &hints, &all) != 0)
         return EADDRNOTAVAIL;
-    set_port(found, address->port);
-    code = probe(found, &address->port, call);
+    for (found = all;; found = found->ai_next) {
+        set_port(found, address->port);
+        code = probe(found, &address->port, call);
+        if (!is_not_here(code) || !found->ai_next)
+            break; /* "localhost" is ::1 first, also where there is no IPv6 */
+    }
     set_port(found, address->port);
     for (uint32_t i = 0; i < count && code == 0; i++)
         code = bind_one(found->ai_addr, found->ai_addrlen, backlog, &sockets[i], call);
-    freeaddrinfo(found);
+    freeaddrinfo(all);
     return code;
 }
 

@@ -12,13 +12,13 @@
 #include "connection.h"
 
 struct listen_address {
-    char text[128]; /* as it was asked for, resolved: "127.0.0.1", "::1", "unix:/run/a"
-                     */
+    char text[128]; /* as it was asked for: "localhost", "::1", "unix:/run/a" */
     uint16_t port;
     bool is_unix;
 };
 
-/* Binds `count` sockets to one address and listens. Port 0 takes a free one; the
+/* Binds `count` sockets to one address, the first of a host name that this machine has,
+ * and listens. Port 0 takes a free one; the
  * address gets the real one. Refuses a port that another process listens on, which
  * SO_REUSEPORT alone would not. Gives 0, or an errno; then *call names the system call.
  */

@@ -292,8 +292,10 @@ static bool read_address(struct listen_address *address, const char *text,
     return true;
 }
 
-static const char *listen_fault(int code)
+static const char *listen_fault(const struct listen_address *address, int code)
 {
+    if (address->is_unix)
+        return strerror(code);
     switch (code) {
     case EADDRINUSE:
         return "address already in use: another program listens there";
@@ -304,6 +306,19 @@ static const char *listen_fault(int code)
     default:
         return strerror(code);
     }
+}
+
+static bool listen_failed(struct pyrs_error *error,
+                          const struct listen_address *address, int code,
+                          const char *call)
+{
+    const char *fault = listen_fault(address, code);
+
+    if (address->is_unix)
+        return error_set(error, code, "cannot listen on %s: %s (%s)", address->text,
+                         fault, call);
+    return error_set(error, code, "cannot listen on %s port %u: %s (%s)", address->text,
+                     address->port, fault, call);
 }
 
 bool pyrs_server_listen(struct pyrs_server *server, const char *text, uint16_t port,
@@ -332,9 +347,7 @@ bool pyrs_server_listen(struct pyrs_server *server, const char *text, uint16_t p
     if (code != 0) {
         free(bound.sockets);
         free(bound.listeners);
-        return error_set(error, code, "cannot listen on %s%s%.0u: %s (%s)", text,
-                         bound.address.is_unix ? "" : " port ", port,
-                         listen_fault(code), call);
+        return listen_failed(error, &bound.address, code, call);
     }
     server->bound[server->bound_count++] = bound;
     return true;
