@@ -19,6 +19,8 @@
 
 /* Descriptors for everything that is not a connection: logs, modules, databases. */
 enum { DESCRIPTORS_RESERVED = 64 };
+/* libuv's own, four with 1.44, and the listening sockets. */
+enum { DESCRIPTORS_PER_LOOP = 8 };
 
 /* A handler gets this long to return when everything has to stop at once. */
 enum { ABANDON_AFTER_MS = 1000 };
@@ -139,8 +141,10 @@ static void close_control(struct pyrs_server *server)
 static void fit_connections(struct pyrs_server *server)
 {
     struct rlimit files;
-    rlim_t wanted =
-        (rlim_t)server->site.settings.connections_max + DESCRIPTORS_RESERVED;
+    rlim_t reserved = DESCRIPTORS_RESERVED +
+                      server->site.settings.thread_count * DESCRIPTORS_PER_LOOP;
+    rlim_t wanted = server->site.settings.connections_max + reserved;
+    rlim_t room;
     char text[160];
 
     server->connections.max = server->site.settings.connections_max;
@@ -148,11 +152,11 @@ static void fit_connections(struct pyrs_server *server)
         return;
     files.rlim_cur = files.rlim_max < wanted ? files.rlim_max : wanted;
     setrlimit(RLIMIT_NOFILE, &files);
-    if (files.rlim_cur >= wanted)
+    room =
+        files.rlim_cur > 2 * reserved ? files.rlim_cur - reserved : files.rlim_cur / 2;
+    if (room >= server->connections.max)
         return;
-    server->connections.max = files.rlim_cur > 2 * DESCRIPTORS_RESERVED
-                                  ? (uint32_t)files.rlim_cur - DESCRIPTORS_RESERVED
-                                  : (uint32_t)files.rlim_cur / 2;
+    server->connections.max = (uint32_t)room;
     snprintf(text, sizeof text,
              "at most %u connections instead of %u: the limit of open files is %llu",
              server->connections.max, server->site.settings.connections_max,

@@ -99,6 +99,21 @@ static void descriptors_that_run_out_are_named(void)
     pyrs_server_free(server);
 }
 
+/* Half of them go to connections when there are so few. */
+static void few_descriptors_do_not_raise_the_limit_of_connections(void)
+{
+    struct rlimit few = {.rlim_cur = 100, .rlim_max = 100};
+    struct pyrs_settings settings;
+    struct pyrs_server *server;
+
+    CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
+    pyrs_settings_init(&settings);
+    settings.connections_max = 40;
+    server = pyrs_server_new(&settings, NULL);
+    CHECK(server);
+    pyrs_server_free(server); /* and says nothing */
+}
+
 static void a_server_runs_only_once(void)
 {
     struct pyrs_server *server = make_server(1);
@@ -260,6 +275,7 @@ struct test_case {
 
 static const struct test_case CASES[] = {
     CASE(descriptors_that_run_out_are_named),
+    CASE(few_descriptors_do_not_raise_the_limit_of_connections),
     CASE(a_server_runs_only_once),
     CASE(the_socket_file_goes_with_the_server),
     CASE(the_socket_file_of_the_next_server_stays),

@@ -266,10 +266,10 @@ def test_fewer_descriptors_than_connections_are_said_at_the_start(
 ) -> None:
     server = serve(CODE, open_files=200)
     server.expect_log(
-        r"WARNING at most 136 connections instead of 10000: "
+        r"WARNING at most 128 connections instead of 10000: "
         r"the limit of open files is 200"
     )
     clients = [server.connect() for _ in range(150)]
     server.expect_log(PAUSE)
-    assert all(map(answered, clients[:136]))
-    assert server.counter("connections_open") == 136
+    assert all(map(answered, clients[:128]))
+    assert server.counter("connections_open") == 128
