@@ -53,11 +53,6 @@ bool output_store_init(struct output_store *store, size_t slab_bytes,
                        counter *allocations);
 void output_store_fini(struct output_store *store);
 
-static inline bool output_is_empty(const struct output *output)
-{
-    return !output->first;
-}
-
 /* Room for at most `length` bytes at the end of the output; NULL if memory is out. The
  * caller writes there, then says with output_commit how many bytes it wrote. */
 char *output_reserve(struct output *output, struct output_store *store, size_t length);
