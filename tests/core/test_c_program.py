@@ -1,8 +1,6 @@
 """The core without Python: a C program links the installed one and serves a page."""
 
 import http.client
-import os
-import shlex
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -12,31 +10,20 @@ import pytest
 
 import pyrs
 
+from .c_program import compile_program, environment
+
 PACKAGE = Path(pyrs.__file__).parent
 SOURCE = Path(__file__).with_name("serve_page.c")
-
-
-def _environment() -> dict[str, str]:
-    """Without the preloaded sanitizer; leaks count here, where no interpreter is."""
-    environment = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
-    environment["ASAN_OPTIONS"] = "detect_leaks=1"
-    return environment
 
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     built = tmp_path_factory.mktemp("core") / "serve_page"
-    sanitizers = os.environ.get("PYRS_SANITIZE")
-    subprocess.run(
-        [
-            *shlex.split(os.environ.get("CC", "cc")),
-            *("-std=c11", "-Wall", "-Wextra", "-Werror", "-g"),
-            *([f"-fsanitize={sanitizers}"] if sanitizers else []),
-            *(f"-I{PACKAGE}/include", SOURCE, "-o", built),
-            *(f"-L{PACKAGE}", "-lpyrs", f"-Wl,-rpath,{PACKAGE}"),
-        ],
-        env=_environment(),
-        check=True,
+    compile_program(
+        built,
+        f"-I{PACKAGE}/include",
+        SOURCE,
+        *(f"-L{PACKAGE}", "-lpyrs", f"-Wl,-rpath,{PACKAGE}"),
     )
     return built
 
@@ -44,7 +31,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def server(program: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
     with subprocess.Popen(
-        [program], stdout=subprocess.PIPE, text=True, env=_environment()
+        [program], stdout=subprocess.PIPE, text=True, env=environment()
     ) as process:
         assert process.stdout is not None
         try:

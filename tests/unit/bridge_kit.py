@@ -5,24 +5,19 @@ library: a cffi module to ask from, and the extension module itself.
 """
 
 import hashlib
-import importlib.util
-import os
-import shlex
 import sys
 import sysconfig
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import cffi
 
-ROOT = Path(__file__).parents[2]
-CSRC = ROOT / "csrc"
+from .library import CACHE, CSRC, compile_library, load, sanitizer_options
+
 HERE = Path(__file__).parent
 SOURCES = [*sorted(CSRC.glob("bridge/*.c")), HERE / "bridge_core.c"]
 READ = [*SOURCES, *sorted(CSRC.glob("bridge/*.h")), CSRC / "pyrs.h"]
@@ -35,15 +30,6 @@ FAST = ["-O3", "-DNDEBUG"]  # as it is shipped
 Pairs = Sequence[tuple[str | bytes, str | bytes]]
 
 
-def _sanitizers() -> list[str]:
-    options = shlex.split(os.environ.get("PYRS_TEST_CFLAGS", ""))
-    if "PYRS_SANITIZE" in os.environ and not options:
-        options = [f"-fsanitize={os.environ['PYRS_SANITIZE']}"]
-    if options:
-        options += ["-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
-    return options
-
-
 def _declarations() -> str:
     header = (HERE / "bridge_core.h").read_text()
     declared = header.split("/* cffi: begin */")[1].split("/* cffi: end */")[0]
@@ -53,7 +39,7 @@ def _declarations() -> str:
     )
 
 
-def _compile(name: str, options: list[str], library: Path) -> None:
+def _builder(name: str, options: list[str]) -> cffi.FFI:
     builder = cffi.FFI()
     builder.cdef(_declarations())
     builder.set_source(
@@ -63,19 +49,9 @@ def _compile(name: str, options: list[str], library: Path) -> None:
         include_dirs=[str(CSRC), str(HERE)],
         extra_compile_args=options,
         # Its own core, also where a native endpoint has made that of pyrs global.
-        extra_link_args=["-Wl,-Bsymbolic", *_sanitizers()],
+        extra_link_args=["-Wl,-Bsymbolic", *sanitizer_options()],
     )
-    with tempfile.TemporaryDirectory(dir=library.parent) as folder:
-        Path(builder.compile(tmpdir=folder)).replace(library)
-
-
-def _load(name: str, library: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, library)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return builder
 
 
 @dataclass(frozen=True)
@@ -88,18 +64,16 @@ class Built:
 
 @cache
 def build(fast: bool = False) -> Built:
-    options = [*OPTIONS, *(FAST if fast else CHECKED), *_sanitizers()]
+    options = [*OPTIONS, *(FAST if fast else CHECKED), *sanitizer_options()]
     digest = hashlib.sha256(repr((sys.version, options)).encode())
     for path in READ:
         digest.update(path.read_bytes())
     name = f"_bridge_core_{digest.hexdigest()[:20]}"
-    folder = ROOT / "build" / "unit"
-    folder.mkdir(parents=True, exist_ok=True)
-    library = folder / (name + str(sysconfig.get_config_var("EXT_SUFFIX")))
+    library = CACHE / (name + str(sysconfig.get_config_var("EXT_SUFFIX")))
     if not library.exists():
-        _compile(name, options, library)
-    core = _load(name, library)
-    return Built(core.ffi, core.lib, _load(f"{name}._bridge", library), library)
+        compile_library(_builder(name, options), library)
+    core = load(name, library)
+    return Built(core.ffi, core.lib, load(f"{name}._bridge", library), library)
 
 
 # ---- requests ----

@@ -2,37 +2,47 @@
 
 A layer's file joins with a line in SOURCES, its header with a line in HEADERS: the
 declarations are taken from the header itself by the C preprocessor. Assertions are on.
-Objects are kept in build/unit by the hash of all that went into them.
-
-PYRS_SANITIZE=address,undefined builds with sanitizers (and wants to run under
-LD_PRELOAD, see tools/sanitized.sh); PYRS_TEST_CFLAGS are options for compiler and
-linker that are added instead.
+Objects are kept in build/unit by the hash of all that went into them. Sanitizers are
+asked for as library.py says.
 """
 
 import hashlib
-import importlib.util
 import os
 import platform
 import re
 import shlex
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import cffi
 
-ROOT = Path(__file__).parents[2]
-CSRC = ROOT / "csrc"
-CACHE = ROOT / "build" / "unit"
+from .library import (
+    CACHE,
+    CSRC,
+    ROOT,
+    compile_library,
+    load,
+    sanitizer_options,
+    without_preload,
+)
 
 SOURCES = [
     "csrc/http/*.c",
+    "csrc/net/output.c",
+    "csrc/net/pool.c",
+    "csrc/net/timeout.c",
+    "csrc/serve/body.c",
+    "csrc/serve/error.c",
+    "csrc/serve/log.c",
+    "csrc/serve/method_set.c",
+    "csrc/serve/resource.c",
+    "csrc/serve/route_pattern.c",
+    "csrc/serve/router.c",
+    "csrc/serve/slice_map.c",
     "tests/unit/kit.c",
 ]
 
@@ -47,6 +57,14 @@ HEADERS = [
     "http/http_date.h",
     "http/media_type.h",
     "http/scan.h",
+    "net/list.h",
+    "net/timeout.h",
+    "net/counter.h",
+    "net/pool.h",
+    "net/output.h",
+    "serve/body.h",
+    "serve/log.h",
+    "serve/router.h",
     "../tests/unit/kit.h",
 ]
 
@@ -61,31 +79,15 @@ WARNINGS = [
     *("-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Wstrict-prototypes"),
     *("-Wmissing-prototypes", "-Wvla", "-Werror"),
 ]
-OPTIONS = ["-std=c11", "-O1", "-g", "-fPIC", "-UNDEBUG", "-D_GNU_SOURCE", f"-I{CSRC}"]
-
-
-def _extra_options() -> list[str]:
-    options = shlex.split(os.environ.get("PYRS_TEST_CFLAGS", ""))
-    sanitizers = os.environ.get("PYRS_SANITIZE")
-    if sanitizers and not options:
-        options = [f"-fsanitize={sanitizers}"]
-    if any(option.startswith("-fsanitize") for option in options):
-        options += ["-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
-    return options
+# One lookup's steps are counted, see kit.h.
+COUNTING = "do { extern uint64_t kit_lookup_steps; kit_lookup_steps++; } while (0)"
+OPTIONS = [
+    *("-std=c11", "-O1", "-g", "-fPIC", "-UNDEBUG", "-D_GNU_SOURCE", f"-I{CSRC}"),
+    f"-DLOOKUP_STEP()={COUNTING}",
+]
 
 
 COMPILER = shlex.split(os.environ.get("CC", "cc"))
-
-
-@contextmanager
-def _without_preload() -> Iterator[None]:
-    """Compilers run as they are, also when this process has a sanitizer loaded."""
-    preload = os.environ.pop("LD_PRELOAD", None)
-    try:
-        yield
-    finally:
-        if preload is not None:
-            os.environ["LD_PRELOAD"] = preload
 
 
 def _run(*command: str | Path) -> str:
@@ -97,7 +99,20 @@ def _run(*command: str | Path) -> str:
     return done.stdout
 
 
+@cache
+def _libuv(question: str) -> list[str]:
+    """What pkg-config says of libuv, which the log's thread comes from."""
+    return shlex.split(_run("pkg-config", question, "libuv"))
+
+
 # ---- declarations ----
+
+# What the headers want of the system's, as far as cffi can read it.
+SYSTEM_HEADERS = {
+    **dict.fromkeys(("stdbool", "stddef", "stdint", "string", "assert"), ""),
+    "stdatomic": "#define _Atomic\n",
+    "sys/uio": "struct iovec { void *iov_base; size_t iov_len; };\n",
+}
 
 
 def _without_inline_functions(text: str) -> str:
@@ -146,8 +161,10 @@ def _without_undefined(text: str, objects: list[Path]) -> str:
 def _declarations() -> str:
     """What the headers declare, without what the system's headers do."""
     with tempfile.TemporaryDirectory() as folder:
-        for name in ("stdbool", "stddef", "stdint", "string", "assert"):
-            Path(folder, f"{name}.h").touch()
+        for name, content in SYSTEM_HEADERS.items():
+            header = Path(folder, f"{name}.h")
+            header.parent.mkdir(exist_ok=True)
+            header.write_text(content)
         unit = Path(folder, "headers.c")
         unit.write_text(_includes())
         text = _run(
@@ -171,7 +188,7 @@ def _sources() -> list[Path]:
 def _options(source: Path) -> list[str]:
     x86 = platform.machine() in ("x86_64", "AMD64")
     own = X86_OPTIONS.get(source.name, []) if x86 else []
-    return [*OPTIONS, *WARNINGS, *own, *_extra_options()]
+    return [*OPTIONS, *WARNINGS, *own, *sanitizer_options(), *_libuv("--cflags")]
 
 
 @cache
@@ -205,16 +222,7 @@ def _object(source: Path) -> Path:
 # ---- the module ----
 
 
-def _load(name: str, library: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, library)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def _link(name: str, objects: list[Path], declarations: str, target: Path) -> None:
+def _builder(name: str, objects: list[Path], declarations: str) -> cffi.FFI:
     builder = cffi.FFI()
     builder.cdef(declarations)
     builder.set_source(
@@ -222,13 +230,11 @@ def _link(name: str, objects: list[Path], declarations: str, target: Path) -> No
         _includes(),
         include_dirs=[str(CSRC)],
         extra_objects=[str(path) for path in objects],
-        extra_compile_args=["-O1", "-g", *_extra_options()],
-        extra_link_args=_extra_options(),
+        extra_compile_args=["-O1", "-g", *sanitizer_options()],
+        extra_link_args=[*sanitizer_options(), *_libuv("--libs")],
         define_macros=[("_GNU_SOURCE", None)],
     )
-    with tempfile.TemporaryDirectory(dir=CACHE) as folder:
-        built = builder.compile(tmpdir=folder)
-        Path(shutil.move(built, f"{target}.{os.getpid()}")).replace(target)
+    return builder
 
 
 def _build() -> tuple[str, Path]:
@@ -236,16 +242,16 @@ def _build() -> tuple[str, Path]:
     CACHE.mkdir(parents=True, exist_ok=True)
     objects = [_object(source) for source in _sources()]
     declarations = _without_undefined(_declarations(), objects)
-    key = _hash(declarations, *map(str, objects), *_extra_options())
+    key = _hash(declarations, *map(str, objects), *sanitizer_options())
     key = _hash(key, platform.python_version(), cffi.__version__)
     name = f"_c_core_{key}"
     library = CACHE / f"{name}.so"
     if not library.exists():
-        _link(name, objects, declarations, library)
+        compile_library(_builder(name, objects, declarations), library)
     return name, library
 
 
-with _without_preload():
-    _module = _load(*_build())
+with without_preload():
+    _module = load(*_build())
 ffi: Any = _module.ffi
 lib: Any = _module.lib

@@ -1,9 +1,11 @@
-/* kit.c - guard pages, and a request read from head to body. */
+/* kit.c - see kit.h. */
 #include "kit.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include <serve/error.h>
 
 /* ---- guard pages ---- */
 
@@ -136,4 +138,13 @@ void kit_read_request(slice bytes, size_t step, const struct head_limits *limits
         request->complete = true;
         request->bytes = request->head.bytes;
     }
+}
+
+/* ---- the router ---- */
+
+uint64_t kit_lookup_steps;
+
+bool kit_error_set_text(struct pyrs_error *error, const char *text)
+{
+    return error_set(error, 0, "%s", text);
 }

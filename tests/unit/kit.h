@@ -3,6 +3,7 @@
 #define PYRS_TESTS_KIT_H
 
 #include <http/request_head.h>
+#include <pyrs.h>
 
 /* Bytes that end where memory ends: the next one belongs to a page that may not be
  * touched, and so does the page before. NULL if memory is out. */
@@ -29,5 +30,11 @@ struct kit_request {
  */
 void kit_read_request(slice bytes, size_t step, const struct head_limits *limits,
                       uint64_t body_bytes_max, struct kit_request *request);
+
+/* Table slots and nodes that the router's lookups have looked at. */
+extern uint64_t kit_lookup_steps;
+
+/* error_set, whose arguments cffi cannot pass. */
+bool kit_error_set_text(struct pyrs_error *error, const char *text);
 
 #endif

@@ -1,107 +1,10 @@
-"""The router as Python objects, from its sources, with a counter of lookup steps."""
+"""The router as Python objects, and how many steps its lookups take."""
 
-import atexit
-import hashlib
-import importlib.util
-import shutil
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-import cffi
-
-CSRC = Path(__file__).parents[2] / "csrc"
-SOURCES = [
-    *sorted(CSRC.glob("http/*.c")),
-    *(
-        CSRC / "serve" / f"{name}.c"
-        for name in (
-            "error",
-            "method_set",
-            "resource",
-            "route_pattern",
-            "router",
-            "slice_map",
-        )
-    ),
-]
-DECLARATIONS = """
-struct pyrs_endpoint;
-struct pyrs_error { int code; char message[512]; ...; };
-typedef struct slice { const char *bytes; size_t length; } slice;
-typedef struct span { uint32_t offset; uint32_t length; } span;
-enum method { METHOD_GET, METHOD_OTHER, ... };
-enum method method_from_name(slice name);
-
-struct router;
-struct route_param { slice name; int kind; ...; };
-struct route {
-    struct pyrs_endpoint *endpoint;
-    slice pattern;
-    uint32_t param_count;
-    struct route_param params[16];
-    ...;
-};
-enum route_result { ROUTE_FOUND, ROUTE_NO_PATH, ROUTE_NO_METHOD, ... };
-struct route_match {
-    const struct route *route;
-    slice allow;
-    uint32_t param_count;
-    span params[16];
-    span rest;
-    ...;
-};
-struct router *router_new(void);
-void router_free(struct router *router);
-bool router_add(struct router *router, const char *pattern, const char *methods,
-                struct pyrs_endpoint *endpoint, struct pyrs_error *error);
-enum route_result router_find(const struct router *router, enum method method,
-                              slice name, slice path, struct route_match *match);
-slice router_allow_all(const struct router *router);
-bool error_set_text(struct pyrs_error *error, const char *text);
-
-extern uint64_t lookup_steps;
-"""
-SOURCE = """
-#include "serve/error.h"
-#include "serve/router.h"
-uint64_t lookup_steps;
-static bool error_set_text(struct pyrs_error *error, const char *text)
-{
-    return error_set(error, 0, "%s", text);
-}
-"""
-COUNTING = "do { extern uint64_t lookup_steps; lookup_steps++; } while (0)"
-
-
-def _build() -> ModuleType:
-    folder = Path(tempfile.mkdtemp(prefix="router-kit-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    name = "_router_" + hashlib.sha256(str(folder).encode()).hexdigest()[:8]
-    builder = cffi.FFI()
-    builder.cdef(DECLARATIONS)
-    builder.set_source(
-        name,
-        SOURCE,
-        sources=[str(path) for path in SOURCES],
-        include_dirs=[str(CSRC)],
-        define_macros=[("LOOKUP_STEP()", COUNTING), ("_GNU_SOURCE", None)],
-        extra_compile_args=["-std=c11", "-O1", "-UNDEBUG"],
-    )
-    library = builder.compile(tmpdir=str(folder))
-    spec = importlib.util.spec_from_file_location(name, library)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-_built = _build()
-ffi: Any = _built.ffi
-lib: Any = _built.lib
+from .c_core import ffi, lib
+from .http_kit import bytes_of
 
 KINDS = ("str", "int", "path")
 
@@ -132,7 +35,7 @@ class NoPath:
 
 
 def _text(piece: Any) -> str:
-    return bytes(ffi.buffer(piece.bytes, piece.length)).decode() if piece.length else ""
+    return bytes_of(piece).decode()
 
 
 class Router:
@@ -224,12 +127,12 @@ class Router:
 
     def steps(self, request: str) -> int:
         """Table slots and nodes that finding this one looks at."""
-        before = lib.lookup_steps
+        before = lib.kit_lookup_steps
         self.find(request)
-        return int(lib.lookup_steps - before)
+        return int(lib.kit_lookup_steps - before)
 
 
 def error_text(text: bytes) -> str:
     error = ffi.new("struct pyrs_error *")
-    assert not lib.error_set_text(error, ffi.new("char[]", text))
+    assert not lib.kit_error_set_text(error, ffi.new("char[]", text))
     return str(ffi.string(error.message).decode())
