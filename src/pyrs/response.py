@@ -22,7 +22,7 @@ class Response:
     ValueError or TypeError if the status is no integer from 200 to 599, or if a header
     cannot be sent: it has a control character or characters outside latin-1, or pyrs
     writes it itself (Content-Length, Transfer-Encoding, Connection, Date, Server...).
-    What is changed later is checked when it is sent: there it is a 500 and a log record.
+    What is changed later is checked when it is sent: a 500 and a log record then.
     """
 
     __slots__ = ("__weakref__", "_headers", "body", "content_type", "status")
