@@ -124,7 +124,8 @@ static void run_writer(void *argument)
             reopen_file(log);
         log->reopening = false;
         if (taken.length == 0) {
-            uv_cond_wait(&log->changed, &log->lock);
+            if (!log->closing) /* both may have come at once */
+                uv_cond_wait(&log->changed, &log->lock);
             continue;
         }
         log->pending = writing;

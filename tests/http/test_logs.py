@@ -194,6 +194,14 @@ def test_sigusr1_without_a_log_file_changes_nothing(serve: Serve) -> None:
     assert server.ask(get("/hello")).body == b"world"
 
 
+def test_reopening_and_stopping_at_once_is_no_deadlock(serve: Serve) -> None:
+    for _ in range(10):
+        server = serve(CODE, ROUTES, log="access.log")
+        server.signal(signal.SIGUSR1)
+        server.signal(signal.SIGTERM)
+        server.check_end()
+
+
 def test_a_full_disk_does_not_end_the_server(serve: Serve) -> None:
     server = serve(CODE, ROUTES, access_log=True, log="/dev/full")
     with server.connect() as client:
