@@ -1,7 +1,7 @@
 # libuv: event loop, timers, threads, child processes.
 #
 #   found    through pkg-config, from the system
-#   least    1.44 (Debian 12)
+#   least    1.43 (Ubuntu 22.04)
 #   licence  MIT
 #   why      the well-kept event loop: every system pyrs runs on, measured no slower than bare epoll
 #
@@ -10,10 +10,10 @@ find_package(PkgConfig QUIET)
 if(NOT PKG_CONFIG_FOUND)
   pyrs_missing("pkg-config" pkg-config pkgconf-pkg-config pkgconf)
 else()
-  pkg_check_modules(LIBUV QUIET "libuv>=1.44")
+  pkg_check_modules(LIBUV QUIET "libuv>=1.43")
 endif()
 if(NOT LIBUV_FOUND)
-  pyrs_missing("libuv 1.44 or later with its headers" libuv1-dev libuv-devel libuv)
+  pyrs_missing("libuv 1.43 or later with its headers" libuv1-dev libuv-devel libuv)
 endif()
 
 add_library(libuv INTERFACE)
