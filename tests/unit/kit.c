@@ -148,3 +148,12 @@ bool kit_error_set_text(struct pyrs_error *error, const char *text)
 {
     return error_set(error, 0, "%s", text);
 }
+
+/* ---- output ---- */
+
+void kit_count_release(void *owner)
+{
+    int *count = owner;
+
+    ++*count;
+}

@@ -37,4 +37,7 @@ extern uint64_t kit_lookup_steps;
 /* error_set, whose arguments cffi cannot pass. */
 bool kit_error_set_text(struct pyrs_error *error, const char *text);
 
+/* Gives back a borrowed segment whose owner is an int: counts there how often. */
+void kit_count_release(void *owner);
+
 #endif

@@ -1,0 +1,335 @@
+"""Does a connection's output keep its contract (csrc/net/output.h)?
+
+The slab has 16 bytes here, so that it is full when a test wants it to be.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from .c_core import ffi, lib
+
+SLAB_BYTES = 16
+SLAB, HEAP, BORROWED = lib.SEGMENT_SLAB, lib.SEGMENT_HEAP, lib.SEGMENT_BORROWED
+
+
+class Store:
+    """A loop's part of it."""
+
+    def __init__(self) -> None:
+        self.store = ffi.new("struct output_store *")
+        self._allocations = ffi.new("counter *")
+        assert lib.output_store_init(self.store, SLAB_BYTES, self._allocations)
+
+    def allocations(self) -> int:
+        return int(self._allocations.value)
+
+    def release_spent(self) -> None:
+        lib.output_release_spent(self.store)
+
+    def start_again(self) -> None:
+        """As at the end of a turn, when every output was sent or kept."""
+        ffi.memmove(self.store.slab, b"\xa5" * SLAB_BYTES, SLAB_BYTES)
+        self.store.slab_used = 0
+
+
+class Output:
+    """A connection's part of it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store.store
+        self._output = ffi.new("struct output *")
+        self._kept: list[Any] = []
+
+    def write(self, data: bytes, reserved: int | None = None) -> None:
+        room = len(data) if reserved is None else reserved
+        place = lib.output_reserve(self._output, self._store, room)
+        assert place != ffi.NULL
+        ffi.memmove(place, data, len(data))
+        lib.output_commit(self._output, self._store, len(data))
+
+    def borrow(self, data: bytes) -> Any:
+        """How often it was released stands in what this gives."""
+        memory, released = ffi.new("char[]", data), ffi.new("int *")
+        self._kept += [memory, released]
+        segment = ffi.new("struct segment *")
+        segment.bytes, segment.length = memory, len(data)
+        segment.memory, segment.owner = BORROWED, released
+        segment.release = ffi.addressof(lib, "kit_count_release")
+        assert lib.output_borrow(self._output, self._store, segment[0])
+        return released
+
+    def drop(self, length: int) -> None:
+        lib.output_drop(self._output, self._store, length)
+
+    def drop_all(self) -> None:
+        lib.output_drop_all(self._output, self._store)
+
+    def keep(self) -> None:
+        assert lib.output_keep(self._output, self._store)
+
+    def gather(self, most: int = 100) -> list[bytes]:
+        vector = ffi.new("struct iovec[]", most)
+        count = lib.output_gather(self._output, vector, most)
+        return [
+            bytes(ffi.buffer(vector[at].iov_base, vector[at].iov_len))
+            for at in range(count)
+        ]
+
+    def content(self) -> bytes:
+        whole = b"".join(self.gather())
+        assert len(whole) == self._output.bytes
+        return whole
+
+    def memories(self) -> list[int]:
+        found, segment = [], self._output.first
+        while segment != ffi.NULL:
+            found.append(segment.memory)
+            segment = segment.next
+        return found
+
+    def is_empty(self) -> bool:
+        ends = self._output.first, self._output.last
+        return ends == (ffi.NULL, ffi.NULL) and self._output.bytes == 0
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    made = Store()
+    yield made
+    lib.output_store_fini(made.store)
+
+
+@pytest.fixture
+def output(store: Store) -> Iterator[Output]:
+    made = Output(store)
+    yield made
+    made.drop_all()
+    store.release_spent()
+
+
+# ---- writing ----
+
+
+def test_answers_written_one_behind_the_other_are_one_segment(output: Output) -> None:
+    output.write(b"one ")
+    output.write(b"two ")
+    output.write(b"three")
+    assert output.gather() == [b"one two three"]
+
+
+def test_what_was_reserved_and_not_written_is_used_by_the_next(
+    store: Store, output: Output
+) -> None:
+    output.write(b"one ", reserved=SLAB_BYTES)
+    output.write(b"two", reserved=SLAB_BYTES - 4)
+    assert output.gather() == [b"one two"]
+    assert store.store.slab_used == 7
+
+
+def test_outputs_that_take_turns_have_segments_of_their_own(
+    store: Store, output: Output
+) -> None:
+    other = Output(store)
+    output.write(b"aa")
+    other.write(b"bb")
+    output.write(b"cc")
+    output.write(b"dd")
+    assert output.gather() == [b"aa", b"ccdd"]
+    assert other.gather() == [b"bb"]
+    other.drop_all()
+
+
+def test_the_slab_is_used_to_its_last_byte(store: Store, output: Output) -> None:
+    output.write(b"x" * SLAB_BYTES)
+    assert output.memories() == [SLAB]
+    assert store.allocations() == 1  # the segment
+
+
+def test_what_a_full_slab_has_no_room_for_goes_to_the_heap(
+    store: Store, output: Output
+) -> None:
+    output.write(b"0123456789")
+    before = store.allocations()
+    output.write(b"abcdefghij")
+    output.write(b"klm")  # fits into the slab, but not behind what is there
+    assert output.gather() == [b"0123456789", b"abcdefghij", b"klm"]
+    assert output.memories() == [SLAB, HEAP, SLAB]
+    assert store.allocations() == before + 3  # the block and two segments
+
+
+def test_after_a_part_was_sent_writing_goes_on_in_the_same_segment(
+    output: Output,
+) -> None:
+    output.write(b"one ")
+    output.drop(2)
+    output.write(b"two")
+    assert output.gather() == [b"e two"]
+
+
+def test_a_warm_output_allocates_nothing(store: Store, output: Output) -> None:
+    for round_ in range(100):
+        output.write(b"answer")
+        output.drop_all()
+        store.start_again()
+        assert store.allocations() == 1, round_
+
+
+# ---- borrowed bytes ----
+
+
+def test_borrowed_bytes_stand_between_what_was_written(output: Output) -> None:
+    output.write(b"head ")
+    output.borrow(b"body ")
+    output.write(b"next")
+    assert output.gather() == [b"head ", b"body ", b"next"]
+    assert output.memories() == [SLAB, BORROWED, SLAB]
+
+
+def test_borrowed_bytes_are_released_once_and_by_the_spent_list(
+    store: Store, output: Output
+) -> None:
+    released = output.borrow(b"body")
+    output.drop(4)
+    assert output.is_empty()
+    assert released[0] == 0
+    store.release_spent()
+    store.release_spent()
+    assert released[0] == 1
+
+
+def test_borrowed_bytes_that_are_partly_sent_are_not_released(
+    store: Store, output: Output
+) -> None:
+    released = output.borrow(b"body")
+    output.drop(3)
+    store.release_spent()
+    assert released[0] == 0
+    assert output.content() == b"y"
+
+
+def test_all_that_is_spent_is_released(store: Store, output: Output) -> None:
+    released = [output.borrow(b"body") for _ in range(5)]
+    output.drop(4 * 4)
+    store.release_spent()
+    assert [count[0] for count in released] == [1, 1, 1, 1, 0]
+
+
+# ---- sending ----
+
+
+def test_dropping_goes_across_segments_of_every_kind(output: Output) -> None:
+    output.write(b"0123456789")
+    output.write(b"abcdefghij")
+    output.borrow(b"ABCDEFGHIJ")
+    for sent in range(1, 31):
+        output.drop(1)
+        assert output.content() == b"0123456789abcdefghijABCDEFGHIJ"[sent:]
+    assert output.is_empty()
+
+
+@pytest.mark.parametrize("length", range(31))
+def test_any_length_can_be_dropped_at_once(output: Output, length: int) -> None:
+    output.write(b"0123456789")
+    output.borrow(b"ABCDEFGHIJ")
+    output.write(b"abcdefghij")
+    output.drop(length)
+    assert output.content() == b"0123456789ABCDEFGHIJabcdefghij"[length:]
+
+
+def test_the_vector_has_the_first_segments_if_there_are_more(output: Output) -> None:
+    for at in range(5):
+        output.borrow(b"%d" % at)
+    assert output.gather(3) == [b"0", b"1", b"2"]
+
+
+def test_dropping_all_of_an_empty_output_does_no_harm(output: Output) -> None:
+    output.drop_all()
+    assert output.is_empty()
+
+
+# ---- keeping ----
+
+
+def test_what_is_kept_outlives_the_slab(store: Store, output: Output) -> None:
+    output.write(b"one two")
+    output.drop(4)
+    output.borrow(b" three")
+    output.keep()
+    store.start_again()
+    assert output.content() == b"two three"
+    assert output.memories() == [HEAP, BORROWED]
+
+
+def test_keeping_twice_copies_once(store: Store, output: Output) -> None:
+    output.write(b"one")
+    output.keep()
+    before = store.allocations()
+    output.keep()
+    assert store.allocations() == before
+
+
+def test_what_is_written_after_keeping_is_a_new_segment(
+    store: Store, output: Output
+) -> None:
+    output.write(b"one ")
+    output.keep()
+    store.start_again()
+    output.write(b"two")
+    assert output.gather() == [b"one ", b"two"]
+    assert output.memories() == [HEAP, SLAB]
+
+
+def test_an_answer_without_a_byte_can_be_kept(output: Output) -> None:
+    output.write(b"")
+    output.keep()
+    output.drop_all()
+    assert output.is_empty()
+
+
+# ---- a model ----
+
+BYTES = st.binary(max_size=12)
+STEPS = st.one_of(
+    st.tuples(st.just("write"), st.integers(0, 1), BYTES),
+    st.tuples(st.just("borrow"), st.integers(0, 1), BYTES.filter(bool)),
+    st.tuples(st.just("drop"), st.integers(0, 1), st.integers(0, 30)),
+    st.just(("end the turn",)),
+)
+
+
+def take_step(store: Store, outputs: list[Output], sent: list[bytes], step: Any) -> int:
+    """Gives how many segments were borrowed."""
+    kind, *rest = step
+    if kind == "end the turn":
+        for output in outputs:
+            output.keep()
+        store.start_again()
+        return 0
+    which, value = rest
+    if kind == "drop":
+        length = min(value, len(sent[which]))
+        outputs[which].drop(length)
+        sent[which] = sent[which][length:]
+        return 0
+    getattr(outputs[which], kind)(value)
+    sent[which] += value
+    return 1 if kind == "borrow" else 0
+
+
+@given(st.lists(STEPS, max_size=40))
+def test_two_outputs_of_one_store_have_their_bytes_in_order(steps: list[Any]) -> None:
+    store = Store()
+    outputs = [Output(store), Output(store)]
+    expected = [b"", b""]
+    for step in steps:
+        take_step(store, outputs, expected, step)
+        assert [output.content() for output in outputs] == expected
+    for output in outputs:
+        output.drop_all()
+        assert output.is_empty()
+    store.release_spent()
+    lib.output_store_fini(store.store)
