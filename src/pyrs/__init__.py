@@ -6,12 +6,13 @@ A project.pyrs maps paths to methods; `pyrs project.pyrs` serves it. From Python
 
 from pyrs._bridge import Request
 from pyrs._core import ffi, lib
-from pyrs.errors import HTTPError, PyrsError
+from pyrs.errors import ClientDisconnected, HTTPError, PyrsError
 from pyrs.project import serve
 from pyrs.response import Response
 from pyrs.server import Server
 
 __all__ = [
+    "ClientDisconnected",
     "HTTPError",
     "PyrsError",
     "Request",
