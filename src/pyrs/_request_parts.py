@@ -68,23 +68,28 @@ def read_cookies(headers: "CIMultiDictProxy[str]") -> Mapping[str, str]:
 
 
 def read_text(body: bytes, media_type: str) -> str:
-    charset = _charset(media_type)
+    return decode_text(body, _charset(media_type), "the body")
+
+
+def decode_text(body: bytes, charset: str, what: str) -> str:
+    """HTTPError 415 for a charset that is not known, 400 for bytes that are not of it;
+    `what` begins the message."""
+    charset = charset.lower()
+    if charset not in CHARSETS:
+        raise HTTPError(415, f"{what} has a charset that is not known here")
     try:
         return body.decode(_CODECS.get(charset, charset))
     except UnicodeError:
-        raise HTTPError(400, f"the body is not in {charset}") from None
+        raise HTTPError(400, f"{what} is not in {charset}") from None
 
 
 def _charset(media_type: str) -> str:
-    """The declared charset, in lower case; UTF-8 if there is none."""
+    """The declared charset; UTF-8 if there is none."""
     _, *parameters = media_type.split(";")
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip().lower() == "charset":
-            charset = value.strip().strip('"').lower()
-            if charset not in CHARSETS:
-                raise HTTPError(415, "the body's charset is not known here")
-            return charset
+            return value.strip().strip('"')
     return "utf-8"
 
 
