@@ -14,6 +14,7 @@ import msgspec
 from multidict import CIMultiDict, CIMultiDictProxy, MultiDict, MultiDictProxy
 
 from pyrs.errors import HTTPError
+from pyrs.forwarded import Origin, TrustedProxies
 
 # Charsets a body may declare: those of the WHATWG's Encoding Standard that Python has,
 # UTF-32, and no others. Python itself would also try codecs that are no charsets, some
@@ -109,6 +110,20 @@ def read_json(body: bytes, type_: Any = Any) -> Any:
         raise HTTPError(400, f"the body is not JSON: {error}") from None
     except RecursionError:
         raise HTTPError(400, "the body's JSON is nested too deeply") from None
+
+
+def read_origin(
+    proxies: TrustedProxies,
+    client: tuple[str, int],
+    host: str,
+    headers: "CIMultiDictProxy[str]",
+) -> Origin:
+    """Client, scheme and host of a request; what no trusted proxy tells is that of the
+    connection: `client`, "http" and the Host header."""
+    told = proxies.origin(client, headers)
+    if told is None:
+        return Origin(client, "http", host)
+    return Origin(told.client, told.scheme or "http", told.host or host)
 
 
 def build_url(
