@@ -219,8 +219,8 @@ class Timeouts(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
     handler: Annotated[
         float,
         _seconds(
-            "For the answer of an `async def` handler; then it is cancelled. A plain "
-            "one cannot be ended from outside."
+            "From a request to the beginning of its answer; then 504. An `async def` "
+            "handler is cancelled; a plain one cannot be, and its answer is dropped."
         ),
     ] = 0.0
 

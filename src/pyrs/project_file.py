@@ -82,11 +82,15 @@ class ProjectFile:
 
     def fault(self, key: str, message: str, traceback: str = "") -> None:
         """Notes a fault at the value of a key, or at the nearest thing around it."""
+        self.faults.append(self.make_fault(key, message, traceback))
+
+    def make_fault(self, key: str, message: str, traceback: str = "") -> Fault:
+        """The same, for a fault that is found later."""
         place = key
         while place not in self.spots and place:
             place = place[: max(place.rfind("."), place.rfind("["), 0)]
         spot = self.spots.get(place, Spot(1, 1))
-        self.faults.append(Fault(self.name, spot, key, message, traceback))
+        return Fault(self.name, spot, key, message, traceback)
 
 
 def read_project_file(path: str | os.PathLike[str]) -> ProjectFile:
