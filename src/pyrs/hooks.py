@@ -34,10 +34,10 @@ class HookFault(PyrsError):
     """Hooks that cannot run around a handler."""
 
 
-def is_async(callable: Callable[..., object]) -> bool:
+def is_async(function: Any) -> bool:
     """Whether what a call gives has to be awaited, as far as can be told beforehand."""
-    return inspect.iscoroutinefunction(callable) or inspect.iscoroutinefunction(
-        callable.__call__  # of an instance that can be called
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        function.__call__  # of an instance that can be called
     )
 
 

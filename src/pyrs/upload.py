@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from contextlib import suppress
-from io import BytesIO
+from io import BufferedRandom, BytesIO
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Final
@@ -23,8 +22,7 @@ class Upload:
 
     `filename` is as it was sent, so it may be anything: use `name` to make a path of
     it. `content_type` is what the client said too, "" if it said nothing. `file` is a
-    binary file object; what it holds is gone when it is closed, by the form's close or
-    with the last reference.
+    binary file object, closed with the form, or when nothing refers to it any more.
     """
 
     __slots__ = ("content_type", "file", "filename", "headers", "size")
@@ -69,10 +67,6 @@ class Upload:
         with Path(path).open("wb") as target:
             shutil.copyfileobj(self.file, target)
 
-    def __del__(self) -> None:
-        with suppress(AttributeError):  # a constructor that failed
-            self.file.close()
-
     def __repr__(self) -> str:
         return f"<pyrs.Upload {self.filename!r}, {self.size} bytes>"
 
@@ -84,11 +78,16 @@ class MemoryBudget:
         self.left = size
 
 
-class UploadWriter:
-    """A file that arrives: in memory until the form's budget is spent, then on disk.
+class _FileWithoutName(BufferedRandom):
+    """A temporary file of which nothing is left, whatever happens. A handler need not
+    close it: that would be a ResourceWarning otherwise."""
 
-    The temporary file has no name, so nothing is left of it, whatever happens.
-    """
+    def __del__(self) -> None:
+        self.close()
+
+
+class UploadWriter:
+    """A file that arrives: in memory until the form's budget is spent, then on disk."""
 
     def __init__(
         self, filename: str, headers: CIMultiDictProxy[str], budget: MemoryBudget
@@ -111,7 +110,7 @@ class UploadWriter:
 
     def _move_to_disk(self) -> None:
         with self._file as memory:
-            self._file = TemporaryFile()  # noqa: SIM115
+            self._file = _FileWithoutName(TemporaryFile(buffering=0))  # noqa: SIM115
             memory.seek(0)
             shutil.copyfileobj(memory, self._file)
         self._in_memory = False

@@ -5,7 +5,6 @@ import io
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pyrs import Form, HTTPError, Upload
-from pyrs import upload as upload_module
 from pyrs.form import FormLimits, read_form
 
 URLENCODED = "application/x-www-form-urlencoded"
@@ -290,34 +288,22 @@ def test_an_upload_s_name_is_safe(filename: str, name: str, tmp_path: Path) -> N
     assert (tmp_path / name).read_bytes() == b"data"
 
 
-@pytest.fixture
-def temporary_files(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Those that were made."""
-    made: list[Any] = []
-
-    def make() -> Any:
-        made.append(TemporaryFile())  # noqa: SIM115
-        return made[-1]
-
-    monkeypatch.setattr(upload_module, "TemporaryFile", make)
-    return made
-
-
-def test_files_of_a_form_that_nobody_closed_go_with_it(
-    temporary_files: list[Any],
-) -> None:
-    form = read_form(MULTIPART, [multipart(FILE)], LIMITS)
-    assert not temporary_files[0].closed
-    del form
+def descriptors() -> int:
     gc.collect()
-    assert temporary_files[0].closed
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
-@pytest.mark.parametrize("end", [b"\r\n" + FILE, b"", b"\r\n--XX\r\nbad"])
-def test_files_of_a_form_that_is_refused_are_closed(
-    temporary_files: list[Any], end: bytes
-) -> None:
+def test_a_file_stays_while_something_refers_to_it() -> None:
+    before = descriptors()
+    file = upload(read_form(MULTIPART, [multipart(FILE)], LIMITS), "f").file
+    assert descriptors() == before + 1
+    assert file.read() == b"x" * 1000
+    del file
+    assert descriptors() == before
+
+
+@pytest.mark.parametrize("end", [b"\r\n" + FILE, b"", b"\r\n--XX\r\nbad\r\n"])
+def test_files_of_a_form_that_is_refused_are_closed(end: bytes) -> None:
+    before = descriptors()
     refusal(MULTIPART, FILE + end, LIMITS)
-    gc.collect()
-    assert temporary_files
-    assert all(file.closed for file in temporary_files)
+    assert descriptors() == before
