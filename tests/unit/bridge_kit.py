@@ -101,8 +101,10 @@ class Made:
     on_threads: bool = False  # each step on a thread of its own
 
 
-PLAIN = ("version_minor", "body_streams", "body_piece", "body_is_cut", "room")
-PLAIN += ("gone_after", "on_threads")
+PLAIN = [
+    *["version_minor", "body_streams", "body_piece", "body_is_cut"],
+    *["room", "gone_after", "on_threads"],
+]
 STR, INT, PATH = 0, 1, 2
 
 

@@ -1,7 +1,7 @@
 """Request.stream and Request.read: bodies that are there, and bodies that arrive."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -238,11 +238,12 @@ def test_a_body_is_not_read_in_pieces_once_the_handler_has_returned(
         kept.extend([request, request.stream()])
 
     ask(handler, body=BODY, **way)
-    for read in (
+    reads: list[Callable[[], Any]] = [
         lambda: next(kept[1]),
         lambda: kept[0].stream(),
         lambda: kept[0].read(),
-    ):
+    ]
+    for read in reads:
         with pytest.raises(RuntimeError, match="handler has returned"):
             read()
 
@@ -252,7 +253,12 @@ def test_a_body_that_nobody_read_is_not_waited_for(way: dict[str, Any]) -> None:
     kept: list[Any] = []
     ask(kept.append, body=BODY, path="/x", **way)
     assert kept[0].path == "/x"
-    for read in (lambda: kept[0].body, lambda: len(kept[0]), lambda: kept[0].json()):
+    reads: list[Callable[[], Any]] = [
+        lambda: kept[0].body,
+        lambda: len(kept[0]),
+        lambda: kept[0].json(),
+    ]
+    for read in reads:
         with pytest.raises(RuntimeError, match="had not been read"):
             read()
 
