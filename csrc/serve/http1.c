@@ -22,6 +22,7 @@ static struct http1 *http1_of(struct connection *connection)
 static void run_or_make_ready(struct http1 *http1, struct pyrs_exchange *exchange)
 {
     http1->no_more |= exchange->last;
+    exchange->number = http1->dispatched++;
     http1->pending++;
     if (exchange->endpoint == status_page() && http1->pending == 1)
         steps_answer_page(exchange);
