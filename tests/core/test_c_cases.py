@@ -1,4 +1,4 @@
-"""What takes the core's insides to see: the cases of connections.c and starts.c."""
+"""What takes the core's insides to see: the cases of the C programs in this folder."""
 
 import atexit
 import re
@@ -14,6 +14,7 @@ from .c_program import compile_program, environment
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = [Path(__file__).with_name(name) for name in ("connections.c", "starts.c")]
+KIT = Path(__file__).with_name("kit.c")
 CASES = [
     (program, case)
     for program in PROGRAMS
@@ -36,6 +37,7 @@ def _built(program: Path) -> Path:
         built,
         *("-O1", "-D_GNU_SOURCE", '-DPYRS_VERSION="0"', f"-I{ROOT / 'csrc'}"),
         program,
+        KIT,
         *SOURCES,
         *("-luv", "-ldl", "-lpthread"),
     )
