@@ -136,6 +136,11 @@ uint64_t response_count(int class)
     return counter_read(&service.counters.responses[class]);
 }
 
+uint64_t late_response_count(void)
+{
+    return counter_read(&service.counters.late_responses);
+}
+
 /* ---- time ---- */
 
 void sleep_ms(uint32_t ms)
@@ -209,6 +214,20 @@ int connect_by_tcp(void)
     return client;
 }
 
+void reset_client(int client)
+{
+    struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    uint32_t open = atomic_load(&limit.open);
+
+    setsockopt(client, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close(client);
+    for (int i = 0; atomic_load(&limit.open) == open; i++) {
+        CHECK(i < TURNS_MAX);
+        turns(1);
+    }
+    turns(2);
+}
+
 void say(int client, const char *text)
 {
     size_t length = strlen(text);
@@ -245,12 +264,17 @@ static bool hear(int client, struct answers *answers, size_t room)
     return n > 0;
 }
 
+void listen_for_rest(int client, struct answers *answers)
+{
+    while (hear(client, answers, ANSWERS_BYTES_MAX - answers->length))
+        ;
+}
+
 void listen_for(int client, struct answers *answers, int count)
 {
     for (int i = 0; i < count; i++) {
         turns(1);
-        while (hear(client, answers, ANSWERS_BYTES_MAX - answers->length))
-            ;
+        listen_for_rest(client, answers);
     }
 }
 

@@ -68,6 +68,7 @@ void finish(void);
 void look_for_leftovers(void); /* the loop is over */
 
 uint64_t response_count(int class);
+uint64_t late_response_count(void);
 
 /* ---- time ---- */
 
@@ -95,6 +96,9 @@ int wake_ups(void);
 int connect_client(void);
 /* Over TCP, which knows resets. */
 int connect_by_tcp(void);
+/* As a client that has crashed: closes such a connection with a reset, and waits for
+ * the server to notice. A plain close only says that it has finished sending. */
+void reset_client(int client);
 
 /* Sends it, and gives the server some turns. */
 void say(int client, const char *text);
@@ -114,6 +118,8 @@ struct answers {
 void listen_for(int client, struct answers *answers, int count);
 /* Reads until there are so many bytes. */
 void listen_until(int client, struct answers *answers, size_t length);
+/* Reads what is there, when the loop is over. */
+void listen_for_rest(int client, struct answers *answers);
 /* Reads until the server has closed. */
 void listen_until_end(int client, struct answers *answers);
 
