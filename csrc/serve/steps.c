@@ -99,9 +99,11 @@ static void end_exchange(struct pyrs_exchange *exchange)
     http1->no_more |= last;
     exchange_free(http1_service(http1), exchange);
     http1->pending--;
-    if (http1->pending == 0 && http1->closed)
+    if (http1->pending == 0 && http1->closed) {
         connection_free(&http1->connection);
-    else if (http1->no_more && (last || http1->pending == 0))
+        return;
+    }
+    if (http1->no_more && (last || http1->pending == 0))
         connection_finish(&http1->connection, http1->linger);
     if (http1->pending > 0 && http1->connection.state != CONNECTION_OPEN)
         make_waiting_ready(http1); /* to be ended */

@@ -296,6 +296,28 @@ static void a_client_that_only_finished_sending_gets_its_answer(void)
     finish();
 }
 
+/* More connections than are kept for reuse wait for their exchanges. */
+static void many_clients_leave_before_their_answers(void)
+{
+    static int clients[CLIENTS];
+
+    prepare();
+    begin();
+    for (int i = 0; i < CLIENTS; i++) {
+        clients[i] = connect_by_tcp();
+        say(clients[i], GET("/later"));
+    }
+    for (int i = 0; i < CLIENTS; i++)
+        reset_client(clients[i]);
+    for (int i = 0; i < CLIENTS; i++) {
+        CHECK(laters[i].gone == 1);
+        respond_later(&laters[i], PYRS_TEXT("late"));
+    }
+    turns(4);
+    CHECK(response_count(0) == CLIENTS);
+    finish();
+}
+
 /* ---- what is lent comes back once ---- */
 
 static void a_lent_body_comes_back_when_it_was_sent(void)
@@ -512,6 +534,7 @@ static const struct test_case CASES[] = {
     CASE(an_answer_wakes_the_loop),
     CASE(a_client_that_leaves_is_told_once),
     CASE(a_client_that_only_finished_sending_gets_its_answer),
+    CASE(many_clients_leave_before_their_answers),
     CASE(a_lent_body_comes_back_when_it_was_sent),
     CASE(a_lent_body_comes_back_from_a_client_that_left),
     CASE(a_lent_body_comes_back_when_the_server_stops),
