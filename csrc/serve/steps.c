@@ -27,6 +27,15 @@ static void notify(struct pyrs_exchange *exchange, enum pyrs_event event)
         class->notify(exchange->endpoint, exchange, event);
 }
 
+/* Once, however many signs there are that nobody waits for its answer. */
+static void notify_gone(struct pyrs_exchange *exchange)
+{
+    if (!exchange->deferred || exchange->notified_gone)
+        return;
+    exchange->notified_gone = true;
+    notify(exchange, PYRS_EVENT_GONE);
+}
+
 /* ---- order ---- */
 
 void steps_make_ready(struct pyrs_exchange *exchange)
@@ -323,7 +332,7 @@ static void deliver_lost(struct service *service, struct mail *mail)
         break;
     case MAIL_DEFERRED:
         mail->exchange->deferred = true;
-        notify(mail->exchange, PYRS_EVENT_GONE);
+        notify_gone(mail->exchange);
         break;
     case MAIL_RETURNED:
         deliver_returned(mail->exchange);
@@ -358,7 +367,7 @@ static void deliver(struct mail *mail)
     case MAIL_DEFERRED:
         exchange->deferred = true;
         if (exchange->http1->connection.peer_finished)
-            notify(exchange, PYRS_EVENT_GONE);
+            notify_gone(exchange);
         break;
     case MAIL_RETURNED:
         deliver_returned(exchange);
@@ -396,7 +405,7 @@ void steps_supersede(struct http1 *http1, uint16_t status)
         body_stream_finish(exchange->stream, BODY_STREAM_CUT);
     status_page_write(exchange, status);
     http1->no_more = true;
-    notify(exchange, PYRS_EVENT_GONE);
+    notify_gone(exchange);
     connection_finish(&http1->connection, true);
 }
 
@@ -422,7 +431,7 @@ void steps_drained(struct http1 *http1)
 void steps_client_finished(struct http1 *http1)
 {
     if (http1->current)
-        notify(http1->current, PYRS_EVENT_GONE);
+        notify_gone(http1->current);
 }
 
 void steps_closed(struct http1 *http1)
@@ -431,7 +440,7 @@ void steps_closed(struct http1 *http1)
 
     if (exchange) {
         atomic_store(&exchange->gone, true);
-        notify(exchange, PYRS_EVENT_GONE);
+        notify_gone(exchange);
         if (!exchange->away && !list_is_linked(&exchange->queue))
             steps_make_ready(exchange); /* to be ended */
     }

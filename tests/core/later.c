@@ -459,6 +459,35 @@ static void a_stop_at_once_tells_it_and_waits_for_its_end(void)
 
 /* ---- time ---- */
 
+static void an_exchange_that_takes_too_long_is_a_504(void)
+{
+    static struct answers answers;
+    int client;
+
+    prepare();
+    site.settings.handler_timeout_ms = 200;
+    begin();
+    client = connect_client();
+    say(client, GET("/later") GET("/name?behind"));
+    turns_for_ms(100);
+    listen_for(client, &answers, 1);
+    CHECK(answers.length == 0 && laters[0].gone == 0);
+    turns_for_ms(500);
+    listen_for(client, &answers, 1);
+    CHECK(count_of(&answers, "HTTP/1.1 504 Gateway Timeout\r\n") == 1);
+    CHECK(count_of(&answers, "\r\nConnection: close\r\n") == 1);
+    CHECK(answers.ended && laters[0].gone == 1);
+    CHECK(pyrs_exchange_flow(laters[0].exchange) == PYRS_FLOW_GONE);
+    close(client);
+    turns(4);
+    respond_big(&laters[0]);
+    turns(4);
+    CHECK(released == 1 && late_response_count() == 1 && laters[0].gone == 1);
+    CHECK(response_count(5) == 1 && response_count(0) == 1); /* the one behind it */
+    CHECK(counter_read(&service.counters.requests) == 2);
+    finish();
+}
+
 static void an_answer_in_time_is_no_504(void)
 {
     static struct answers answers;
@@ -541,6 +570,7 @@ static const struct test_case CASES[] = {
     CASE(a_small_lent_body_comes_back_at_once),
     CASE(a_graceful_stop_waits_for_it),
     CASE(a_stop_at_once_tells_it_and_waits_for_its_end),
+    CASE(an_exchange_that_takes_too_long_is_a_504),
     CASE(an_answer_in_time_is_no_504),
     CASE(a_connection_is_not_idle_while_its_exchange_is_away),
     CASE(the_next_head_has_its_time_when_the_answer_is_out),
