@@ -252,10 +252,11 @@ static void read_no_more(struct http1 *http1)
 
 static bool nothing_more_comes(const struct http1 *http1)
 {
-    if (http1->connection.held || http1->no_more)
+    if (http1->connection.held)
         return false;
     return http1->connection.peer_finished ||
-           (http1->connection.loop->stopping && !http1->reading && http1->pending == 0);
+           (http1->connection.loop->stopping && !http1->no_more && !http1->reading &&
+            http1->pending == 0);
 }
 
 /* Ready exchanges refer to the bytes until the batch is over. */

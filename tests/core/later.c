@@ -274,6 +274,28 @@ static void a_client_that_leaves_is_told_once(void)
     finish();
 }
 
+static void a_client_that_closes_is_told_once(void)
+{
+    int clients[2];
+
+    prepare();
+    begin();
+    clients[0] = connect_client();
+    clients[1] = connect_client();
+    say(clients[0], GET("/later"));
+    say(clients[1], GET_CLOSE("/later"));
+    close(clients[0]);
+    close(clients[1]);
+    turns(4);
+    CHECK(laters[0].gone == 1 && laters[1].gone == 1);
+    loop_stop_at_once(&service.loop);
+    turns(4);
+    CHECK(laters[0].gone == 1 && laters[1].gone == 1);
+    pyrs_exchange_end(laters[0].exchange, false);
+    pyrs_exchange_end(laters[1].exchange, false);
+    finish();
+}
+
 static void a_client_that_only_finished_sending_gets_its_answer(void)
 {
     static struct answers answers;
@@ -562,6 +584,7 @@ static const struct test_case CASES[] = {
     CASE(many_are_answered_by_another_thread),
     CASE(an_answer_wakes_the_loop),
     CASE(a_client_that_leaves_is_told_once),
+    CASE(a_client_that_closes_is_told_once),
     CASE(a_client_that_only_finished_sending_gets_its_answer),
     CASE(many_clients_leave_before_their_answers),
     CASE(a_lent_body_comes_back_when_it_was_sent),
