@@ -81,15 +81,12 @@ void steps_come_home(struct pyrs_exchange *exchange)
     service_of_exchange(exchange)->loop.away_count--;
 }
 
-/* Nobody will hear more of it, and it was not answered to the end. */
+/* Nobody will hear more of it, and it was not answered to the end; one that was
+ * superseded is counted already. */
 static void count_as_cut(struct pyrs_exchange *exchange)
 {
-    struct service_counters *counters = &service_of_exchange(exchange)->counters;
-
-    if (exchange->superseded)
-        counter_add(&counters->late_responses, 1);
-    else
-        counter_add(&counters->responses[0], 1);
+    if (!exchange->superseded)
+        counter_add(&service_of_exchange(exchange)->counters.responses[0], 1);
 }
 
 static void end_exchange(struct pyrs_exchange *exchange)
@@ -319,6 +316,7 @@ static void deliver_lost(struct service *service, struct mail *mail)
 {
     switch (mail->kind) {
     case MAIL_RESPONSE:
+        counter_add(&service->counters.late_responses, 1);
         answer_release(service, mail->response.release, mail->response.owner);
         count_as_cut(mail->exchange);
         end_exchange(mail->exchange);
@@ -338,6 +336,8 @@ static void deliver_lost(struct service *service, struct mail *mail)
         deliver_returned(mail->exchange);
         break;
     case MAIL_BEGIN:
+        counter_add(&service->counters.late_responses, 1);
+        break;
     case MAIL_WANT_BODY:
     case MAIL_RECLAIM:
         break;

@@ -318,6 +318,23 @@ static void a_client_that_only_finished_sending_gets_its_answer(void)
     finish();
 }
 
+static void the_answer_to_a_client_that_left_is_dropped(void)
+{
+    int client;
+
+    prepare();
+    begin();
+    client = connect_by_tcp();
+    say(client, GET("/later"));
+    reset_client(client);
+    respond_later(&laters[0], PYRS_TEXT("nobody hears it"));
+    turns(4);
+    CHECK(response_count(2) == 0 && response_count(0) == 1 &&
+          late_response_count() == 1);
+    CHECK(counter_read(&service.loop.counters.connections_open) == 0);
+    finish();
+}
+
 /* More connections than are kept for reuse wait for their exchanges. */
 static void many_clients_leave_before_their_answers(void)
 {
@@ -586,6 +603,7 @@ static const struct test_case CASES[] = {
     CASE(a_client_that_leaves_is_told_once),
     CASE(a_client_that_closes_is_told_once),
     CASE(a_client_that_only_finished_sending_gets_its_answer),
+    CASE(the_answer_to_a_client_that_left_is_dropped),
     CASE(many_clients_leave_before_their_answers),
     CASE(a_lent_body_comes_back_when_it_was_sent),
     CASE(a_lent_body_comes_back_from_a_client_that_left),
