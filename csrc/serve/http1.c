@@ -365,11 +365,13 @@ static bool timed_out(struct connection *connection)
     }
     if (exchange->stream) {
         request_body_cut(http1, 408);
-        return true;
+    } else {
+        if (!http1->reading_body)
+            forget_head(exchange, "");
+        http1_refuse(http1, exchange, 408);
     }
-    if (!http1->reading_body)
-        forget_head(exchange, "");
-    http1_refuse(http1, exchange, 408);
+    if (connection->state == CONNECTION_OPEN && http1->current)
+        http1_set_timeout(http1); /* the one before it has its own */
     return true;
 }
 

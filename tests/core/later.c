@@ -549,6 +549,30 @@ static void an_answer_in_time_is_no_504(void)
     finish();
 }
 
+/* What follows on the connection has deadlines of its own, which must not take the
+ * place of this one. */
+static void a_504_comes_whatever_else_was_too_slow(void)
+{
+    static struct answers answers;
+    int client;
+
+    prepare();
+    site.settings.handler_timeout_ms = 700;
+    site.settings.body_timeout_ms = 200;
+    begin();
+    client = connect_client();
+    say(client, GET("/later") POST("/name", 10) "too sl");
+    turns_for_ms(500);
+    CHECK(counter_read(&service.loop.counters.timeouts) == 1); /* that body */
+    turns_for_ms(700);
+    listen_for(client, &answers, 1);
+    CHECK(count_of(&answers, "HTTP/1.1 504 ") == 1);
+    pyrs_exchange_end(laters[0].exchange, false);
+    turns(4);
+    close(client);
+    finish();
+}
+
 static void a_connection_is_not_idle_while_its_exchange_is_away(void)
 {
     static struct answers answers;
@@ -613,6 +637,7 @@ static const struct test_case CASES[] = {
     CASE(a_stop_at_once_tells_it_and_waits_for_its_end),
     CASE(an_exchange_that_takes_too_long_is_a_504),
     CASE(an_answer_in_time_is_no_504),
+    CASE(a_504_comes_whatever_else_was_too_slow),
     CASE(a_connection_is_not_idle_while_its_exchange_is_away),
     CASE(the_next_head_has_its_time_when_the_answer_is_out),
 };
