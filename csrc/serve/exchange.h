@@ -47,10 +47,11 @@ struct pyrs_exchange {
     size_t sent_since_drained;
     uint16_t status; /* what the status page answers, or what was answered */
     bool has_incoming;
-    bool last;       /* the connection closes after it */
-    bool started;    /* its endpoint was called */
-    bool away;       /* another thread has it */
-    bool deferred;   /* and may be notified */
+    bool last;     /* the connection closes after it */
+    bool started;  /* its endpoint was called */
+    bool away;     /* another thread has it */
+    bool deferred; /* and may be notified */
+    bool notified_gone;
     bool begun;      /* the head of its answer was written */
     bool chunked;    /* and its body is sent in chunks */
     bool superseded; /* its client was told something else: what comes is dropped */

@@ -253,10 +253,11 @@ static void read_no_more(struct http1 *http1)
 
 static bool nothing_more_comes(const struct http1 *http1)
 {
-    if (http1->connection.held || http1->no_more)
+    if (http1->connection.held)
         return false;
     return http1->connection.peer_finished ||
-           (http1->connection.loop->stopping && !http1->reading && http1->pending == 0);
+           (http1->connection.loop->stopping && !http1->no_more && !http1->reading &&
+            http1->pending == 0);
 }
 
 /* Ready exchanges refer to the bytes until the batch is over. */
@@ -365,11 +366,13 @@ static bool timed_out(struct connection *connection)
     }
     if (exchange->stream) {
         request_body_cut(http1, 408);
-        return true;
+    } else {
+        if (!http1->reading_body)
+            forget_head(exchange, "");
+        http1_refuse(http1, exchange, 408);
     }
-    if (!http1->reading_body)
-        forget_head(exchange, "");
-    http1_refuse(http1, exchange, 408);
+    if (connection->state == CONNECTION_OPEN && http1->current)
+        http1_set_timeout(http1); /* the one before it has its own */
     return true;
 }
 
