@@ -365,6 +365,14 @@ def http_date(seconds: int) -> bytes:
     return bytes(ffi.buffer(out, lib.HTTP_DATE_BYTES))
 
 
+def read_http_date(text: bytes, now: int) -> int | None:
+    seconds = ffi.new("int64_t *", -77)
+    if lib.http_date_read(slice_(text), now, seconds):
+        return int(seconds[0])
+    assert seconds[0] == -77
+    return None
+
+
 def media_type(value: bytes) -> tuple[bytes, bytes] | None:
     """Essence and parameters."""
     type_ = ffi.new("struct media_type *")
@@ -408,3 +416,89 @@ def write_response_head(
 
 def field_is_valid(name: bytes, value: bytes) -> bool:
     return bool(lib.field_is_valid(kept_slice(name), slice_(value)))
+
+
+# ---- entity tags, conditions, ranges ----
+
+
+def write_entity_tag(
+    size: int, modified_ns: int, inode: int, coding: bytes = b""
+) -> bytes:
+    state = ffi.new("struct file_state *", (size, modified_ns, inode))
+    out = ffi.new("char[]", b"\x5a" * (lib.ENTITY_TAG_BYTES_MAX + 1))
+    length = lib.entity_tag_write(state, slice_(coding), out)
+    assert out[lib.ENTITY_TAG_BYTES_MAX] == b"\x5a"
+    return bytes(ffi.buffer(out, length))
+
+
+def entity_tag_is_valid(tag: bytes) -> bool:
+    return bool(lib.entity_tag_is_valid(slice_(tag)))
+
+
+def entity_tags_equal(a: bytes, b: bytes, comparison: str) -> bool:
+    how = getattr(lib, f"COMPARE_{comparison.upper()}")
+    return bool(lib.entity_tag_equal(kept_slice(a), slice_(b), how))
+
+
+def entity_tag_in_list(tags: bytes, tag: bytes, comparison: str) -> bool:
+    how = getattr(lib, f"COMPARE_{comparison.upper()}")
+    return bool(lib.entity_tag_in_list(slice_(tags), kept_slice(tag), how))
+
+
+OUTCOMES = ("proceed", "not modified", "failed")
+
+
+@dataclass(frozen=True)
+class Current:
+    """What is there now."""
+
+    entity_tag: bytes = b""
+    last_modified: int = -(2**63)
+    now: int = 0
+
+
+@dataclass(frozen=True)
+class Judged:
+    outcome: str
+    range: bytes
+
+
+def judge_conditions(request: bytes, current: Current) -> Judged:
+    """What the conditional headers of a whole head come to."""
+    limits = ffi.new("struct head_limits *", (8192, 32768, 100))
+    headers = ffi.new("struct header[]", 100)
+    head = ffi.new("struct request_head *", {"headers": headers})
+    buffer = slice_(request)
+    progress, reject = ffi.new("struct head_progress *"), ffi.new("struct reject *")
+    result = lib.request_head_parse(buffer, limits, progress, head, reject)
+    assert result == lib.HEAD_DONE
+
+    conditions = ffi.new("struct conditions *")
+    lib.conditions_read(head, buffer.bytes, conditions)
+    validators = ffi.new(
+        "struct validators *",
+        (kept_slice(current.entity_tag), current.last_modified, current.now),
+    )
+    return Judged(
+        OUTCOMES[lib.conditions_evaluate(conditions, validators)],
+        bytes_of(lib.conditions_range(conditions, validators)),
+    )
+
+
+def parse_range(value: bytes, length: int) -> list[tuple[int, int]] | None:
+    """First and length of each range; none at all if unsatisfiable, None if ignored."""
+    found = ffi.new("struct range_set *")
+    result = lib.range_parse(slice_(value), length, found)
+    if result == lib.RANGE_SATISFIABLE:
+        ranges = found.ranges[0 : found.count]
+        return [(range_.first, range_.length) for range_ in ranges]
+    assert found.count == 0
+    return [] if result == lib.RANGE_UNSATISFIABLE else None
+
+
+def write_content_range(range_: tuple[int, int] | None, length: int) -> bytes:
+    out = ffi.new("char[]", b"\x5a" * (lib.CONTENT_RANGE_BYTES_MAX + 1))
+    given = ffi.NULL if range_ is None else ffi.new("struct byte_range *", range_)
+    written = lib.content_range_write(given, length, out)
+    assert out[lib.CONTENT_RANGE_BYTES_MAX] == b"\x5a"
+    return bytes(ffi.buffer(out, written))
