@@ -1,4 +1,4 @@
-"""What takes the core's insides to see: the cases of connections.c and starts.c."""
+"""What takes the core's insides to see: the cases of C programs beside this."""
 
 import atexit
 import re
@@ -13,7 +13,8 @@ import pytest
 from .c_program import compile_program, environment
 
 ROOT = Path(__file__).parents[2]
-PROGRAMS = [Path(__file__).with_name(name) for name in ("connections.c", "starts.c")]
+NAMES = ("connections.c", "files.c", "starts.c")
+PROGRAMS = [Path(__file__).with_name(name) for name in NAMES]
 CASES = [
     (program, case)
     for program in PROGRAMS
