@@ -50,7 +50,7 @@ static void measure(const char *pattern, const char *path, uint32_t route_count)
         char text[REQUEST_BYTES_MAX];
 
         snprintf(text, sizeof(text), pattern, at);
-        if (!router_add(router, text, "GET", NULL, &error)) {
+        if (!router_add(router, text, "GET", &(struct route_answer){0}, &error)) {
             fprintf(stderr, "%s\n", error.message);
             exit(1);
         }

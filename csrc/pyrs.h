@@ -81,6 +81,12 @@ struct pyrs_settings {
     uint32_t idle_timeout_ms; /* a keep-alive connection without a request */
     uint32_t send_timeout_ms; /* an answer of which the client takes nothing */
     uint32_t stop_timeout_ms; /* running requests, once a stop was asked for */
+    uint32_t
+        handler_timeout_ms; /* from the request to the head of its answer; then 504 */
+
+    uint32_t handoff_after_us; /* a handler that runs longer loses its loop to another
+                                  thread; 0: never */
+    uint32_t handler_threads;  /* most handlers that run beside the loops, 1-1024 */
 
     const char *log_path; /* NULL: standard error. Copied */
     int log_level;        /* enum pyrs_log_level */
@@ -101,12 +107,32 @@ struct pyrs_server *pyrs_server_new(const struct pyrs_settings *settings,
 /* Frees its endpoints too. Not while it runs. */
 void pyrs_server_free(struct pyrs_server *server);
 
+/* Where a route's endpoint is run. */
+enum pyrs_run {
+    PYRS_RUN_AUTO,   /* on the loop, until it is seen to block; then on other threads */
+    PYRS_RUN_LOOP,   /* always begins on the loop, which is handed on if it blocks */
+    PYRS_RUN_THREAD, /* always on another thread */
+};
+
+struct pyrs_route_options {
+    int run;          /* enum pyrs_run */
+    bool stream_body; /* the endpoint is called when the head has come, and reads the
+                         body as it arrives (pyrs_exchange_read) */
+};
+
 /* Leads `pattern` ("/users/{id:int}") and `methods` ("GET,POST"; NULL: every method) to
  * the endpoint, which belongs to the server from then on, also when the call fails; it
- * may serve several routes. */
+ * may serve several routes. Options: NULL for all zero. */
 bool pyrs_server_add_route(struct pyrs_server *server, const char *pattern,
                            const char *methods, struct pyrs_endpoint *endpoint,
+                           const struct pyrs_route_options *options,
                            struct pyrs_error *error);
+
+/* Lets an endpoint answer where the server itself would with this status: 404 or 405.
+ * The endpoint is the server's, as in pyrs_server_add_route. */
+bool pyrs_server_set_error_endpoint(struct pyrs_server *server, uint32_t status,
+                                    struct pyrs_endpoint *endpoint,
+                                    struct pyrs_error *error);
 
 /* Binds and listens: an IPv4 or IPv6 address, a host name, or "unix:PATH" (port
  * ignored). Port 0 takes a free one. May be called several times. Nothing is accepted
@@ -149,6 +175,13 @@ struct pyrs_counters {
     uint64_t handler_runs;    /* requests given to Python or native endpoints */
     uint64_t handler_time_ns; /* spent in Python endpoints, waiting for the interpreter
                                  not counted */
+    uint64_t hand_overs;      /* a loop went to another thread while a handler ran, or
+                                 waited for the interpreter */
+    uint64_t marks;           /* routes (or paths of one) now known to block */
+    uint64_t threads;         /* now: loops, handlers beside them and standbys */
+    uint64_t threads_busy;    /* now: inside handlers beside the loops */
+    uint64_t thread_waits;    /* requests that had to wait for one of handler_threads */
+    uint64_t late_responses;  /* dropped: their time was up, or the client gone */
     uint64_t turns;           /* passes of the loops */
     uint64_t allocations;     /* heap allocations of the core; a warm keep-alive request
                                  makes none */
@@ -167,9 +200,9 @@ uint64_t pyrs_server_rejections(const struct pyrs_server *server, uint32_t kind)
 
 /* ---- endpoints ---- */
 
-/* A C function that answers an exchange. Called on several threads at once, must not
- * block, must have called pyrs_exchange_respond when it returns (else the client gets a
- * 500). */
+/* A C function that answers an exchange. Called on several threads at once. What blocks
+ * is treated as a Python handler that blocks. When it returns it must have answered or
+ * deferred the exchange; else the client gets a 500. */
 typedef void pyrs_native_function(struct pyrs_exchange *exchange);
 
 struct pyrs_endpoint *pyrs_endpoint_native(pyrs_native_function *function);
@@ -180,7 +213,12 @@ struct pyrs_endpoint *pyrs_endpoint_native_load(const char *library, const char 
 
 /* cffi: end */
 
-/* ---- exchange: for endpoints, until the exchange is answered ---- */
+/* ---- exchange: for endpoints, until the exchange has ended ----
+ *
+ * An endpoint is called in steps. A step may answer (pyrs_exchange_respond), begin a
+ * body that is sent in pieces, or defer the exchange to whoever calls these functions
+ * later, from any thread, one at a time. Answered and ended, it is still there until
+ * the step returns; a deferred one is gone at once. */
 
 struct pyrs_response {
     uint32_t status;                /* 200-599 */
@@ -198,6 +236,60 @@ struct pyrs_response {
  * the body of an answer to HEAD, and of 204 and 304, is left out. */
 void pyrs_exchange_respond(struct pyrs_exchange *exchange,
                            const struct pyrs_response *response);
+
+/* Within a step: the exchange is answered later. False if memory is out: then it has to
+ * be answered now. */
+bool pyrs_exchange_defer(struct pyrs_exchange *exchange);
+
+/* What a body that is sent in pieces may do next. */
+enum pyrs_flow {
+    PYRS_FLOW_GO_ON, /* send more */
+    PYRS_FLOW_PAUSE, /* taken, but much waits for the client: return from the step, and
+                        go on when the next one comes (deferred: when told that it was
+                        sent) */
+    PYRS_FLOW_GONE,  /* nobody wants it: the client has left, or asked for no body
+                        (HEAD); end the exchange */
+};
+
+/* Begins an answer whose body follows; that of the response is not looked at. The body
+ * has `body_bytes`, or, with -1, as many as it turns out to have: chunked, or until the
+ * connection closes under HTTP/1.0. */
+enum pyrs_flow pyrs_exchange_begin(struct pyrs_exchange *exchange,
+                                   const struct pyrs_response *response,
+                                   int64_t body_bytes);
+
+/* A piece of the body; bytes past the announced length are dropped, and logged. */
+enum pyrs_flow pyrs_exchange_send(struct pyrs_exchange *exchange,
+                                  struct pyrs_slice bytes, void (*release)(void *owner),
+                                  void *owner);
+
+/* Asks without sending. */
+enum pyrs_flow pyrs_exchange_flow(struct pyrs_exchange *exchange);
+
+/* Ends a body. Not complete: the connection is cut, so that the client can tell. Before
+ * the body began it is a 500, or nothing if the client has left. */
+void pyrs_exchange_end(struct pyrs_exchange *exchange, bool complete);
+
+/* Something of the endpoint's own, kept from step to step. */
+void *pyrs_exchange_state(const struct pyrs_exchange *exchange);
+void pyrs_exchange_set_state(struct pyrs_exchange *exchange, void *state);
+
+enum pyrs_body_outcome {
+    PYRS_BODY_END = 0,
+    PYRS_BODY_WAIT = -1, /* nothing has come yet */
+    PYRS_BODY_GONE = -2, /* it will never be whole: the client left, was too slow or
+                            sent what is no body */
+};
+
+/* The next bytes of the body, at most `room`; else an outcome. If asked to wait, waits
+ * for the first of them: not attached, and not on a deferred exchange. One that does
+ * not wait is told when more has come. */
+int64_t pyrs_exchange_read(struct pyrs_exchange *exchange, char *bytes, size_t room,
+                           bool wait);
+
+/* True if the body arrives while the endpoint runs (pyrs_route_options.stream_body);
+ * pyrs_exchange_body is empty then. */
+bool pyrs_exchange_body_streams(const struct pyrs_exchange *exchange);
 
 struct pyrs_slice pyrs_exchange_method(const struct pyrs_exchange *exchange);
 struct pyrs_slice pyrs_exchange_raw_target(const struct pyrs_exchange *exchange);

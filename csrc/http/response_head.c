@@ -100,6 +100,7 @@ enum {
 /* The line of a status without a row, but for the number. */
 #define STATUS_LINE_UNKNOWN "HTTP/1.1 000 Unknown\r\n"
 
+#define ALLOW          "Allow: "
 #define CONTENT_TYPE   "Content-Type: "
 #define CONTENT_LENGTH "Content-Length: "
 #define CODING_CHUNKED "Transfer-Encoding: chunked\r\n"
@@ -191,9 +192,9 @@ size_t response_head_size_max(const struct response_head *head)
 
     return (line.length > 0 ? line.length : sizeof(STATUS_LINE_UNKNOWN)) +
            head->server_and_date.length + head->content_type.length +
-           head->fields.length + sizeof(CONTENT_TYPE) + sizeof(CONTENT_LENGTH) +
-           sizeof(CODING_CHUNKED) + sizeof(SAY_KEEP_ALIVE) + INT64_DIGITS_MAX +
-           3 * sizeof("\r\n");
+           head->allow.length + sizeof(ALLOW) + head->fields.length +
+           sizeof(CONTENT_TYPE) + sizeof(CONTENT_LENGTH) + sizeof(CODING_CHUNKED) +
+           sizeof(SAY_KEEP_ALIVE) + INT64_DIGITS_MAX + 4 * sizeof("\r\n");
 }
 
 char *response_head_write(char *out, const struct response_head *head)
@@ -207,6 +208,11 @@ char *response_head_write(char *out, const struct response_head *head)
     }
     out = write_length(out, head->content_length);
     out = write_connection(out, head->connection);
+    if (head->allow.length > 0) {
+        out = write_slice(out, SLICE(ALLOW));
+        out = write_slice(out, head->allow);
+        out = write_slice(out, SLICE("\r\n"));
+    }
     out = write_slice(out, head->fields);
     return write_slice(out, SLICE("\r\n"));
 }

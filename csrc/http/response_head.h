@@ -25,6 +25,7 @@ struct response_head {
     uint16_t status;       /* 100-999 */
     slice server_and_date; /* complete lines: "Server: pyrs\r\nDate: ...\r\n" */
     slice content_type;    /* value only; empty: no Content-Type */
+    slice allow;           /* value only; empty: no Allow */
     slice fields; /* further complete lines, already checked by field_is_valid */
     int64_t content_length; /* or one of enum response_length */
     enum response_connection connection;

@@ -112,9 +112,10 @@ static void refuse(struct loop *loop, int fd, struct connection *connection,
 }
 
 void connection_open(struct loop *loop, int fd, const union socket_address *peer,
-                     struct connection_limit *limit)
+                     const char *unix_path, struct connection_limit *limit)
 {
     struct connection *connection = pool_take(&loop->connection_pool);
+    socklen_t length = sizeof connection->local;
 
     if (!connection) {
         refuse(loop, fd, NULL, limit);
@@ -129,6 +130,10 @@ void connection_open(struct loop *loop, int fd, const union socket_address *peer
     connection->limit = limit;
     connection->fd = fd;
     connection->peer = *peer;
+    connection->unix_path = unix_path;
+    /* Asked for now: later, on another thread, the number may be somebody else's. */
+    if (!unix_path && getsockname(fd, &connection->local.any, &length) != 0)
+        connection->local.any.sa_family = AF_UNSPEC;
     list_init(&connection->readable);
     list_init(&connection->unflushed);
     timeout_init(&connection->timeout);
@@ -187,10 +192,28 @@ void connection_finish(struct connection *connection, bool linger)
     connection_touch(connection);
 }
 
+void connection_cut(struct connection *connection)
+{
+    connection->cut = true;
+    connection_finish(connection, false);
+}
+
+static void reset(struct connection *connection)
+{
+    struct linger none = {.l_onoff = 1, .l_linger = 0};
+
+    setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    connection_close(connection);
+}
+
 /* The last byte is sent. Closing while the client is still sending would reset the
  * connection and destroy the answer on its way (RFC 9112, 9.6). */
 static void end_output(struct connection *connection)
 {
+    if (connection->cut) {
+        reset(connection);
+        return;
+    }
     if (!connection->linger || connection->peer_finished) {
         connection_close(connection);
         return;
@@ -212,6 +235,12 @@ void connection_touch(struct connection *connection)
     if (connection->state != CONNECTION_CLOSED &&
         !list_is_linked(&connection->unflushed))
         list_append(&connection->loop->unflushed, &connection->unflushed);
+}
+
+void connection_pause(struct connection *connection)
+{
+    connection->paused = true;
+    update_poll(connection);
 }
 
 void connection_resume(struct connection *connection)
@@ -301,11 +330,9 @@ void connection_receive(struct connection *connection)
     }
     if (length || connection->peer_finished || loop->stopping)
         consume(connection, window, length);
-    if (connection->held && connection->blocked) {
+    if (connection->held && connection->blocked)
         /* Until output has left, what comes would wake the loop in vain. */
-        connection->paused = true;
-        update_poll(connection);
-    }
+        connection_pause(connection);
 }
 
 /* ---- flushing ---- */

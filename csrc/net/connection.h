@@ -48,19 +48,21 @@ struct connection {
     int fd;
     uint8_t state;  /* enum connection_state */
     uint8_t polled; /* enum uv_poll_event that libuv watches for */
+    bool cut;       /* when finishing: reset it */
     bool linger;    /* when finishing: let the client read before closing */
     bool held;      /* the protocol stopped although more bytes may be at hand */
     bool paused;    /* nothing is received: too much output waits, or the end is near */
     bool peer_finished; /* the client has sent its last byte */
     bool blocked;       /* no more output leaves for now */
     bool file_failed;   /* a file ended before what was promised of it: cut off */
-    union socket_address peer;
+    union socket_address peer, local;
+    const char *unix_path; /* that it was accepted on, or NULL */
 };
 
 /* Takes over an accepted, non-blocking socket and its place under the limit; closes it
- * if memory is out. */
+ * if memory is out. The path stays the listener's, which outlives its connections. */
 void connection_open(struct loop *loop, int fd, const union socket_address *peer,
-                     struct connection_limit *limit);
+                     const char *unix_path, struct connection_limit *limit);
 
 /* Closes now. Safe to call twice. */
 void connection_close(struct connection *connection);
@@ -72,8 +74,15 @@ void connection_free(struct connection *connection);
  * be sending, so that it can read the answer before a reset would destroy it. */
 void connection_finish(struct connection *connection, bool linger);
 
+/* The answer cannot be ended: what was written is sent, then the connection is reset,
+ * so that the client does not take it for whole. */
+void connection_cut(struct connection *connection);
+
 /* To be called after writing to the output. */
 void connection_touch(struct connection *connection);
+
+/* Receives nothing until connection_resume. */
+void connection_pause(struct connection *connection);
 
 /* Goes on after a pause (the socket did not take what was to be sent) and with held
  * bytes. Called by the protocol when it may receive again. */

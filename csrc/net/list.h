@@ -39,6 +39,11 @@ static inline void list_append(struct link *head, struct link *link)
     head->previous = link;
 }
 
+static inline void list_prepend(struct link *head, struct link *link)
+{
+    list_append(head->next, link); /* before the first */
+}
+
 static inline void list_remove(struct link *link)
 {
     link->previous->next = link->next;

@@ -266,7 +266,7 @@ static bool accept_one(struct listener *listener)
     listener->trying = false;
     if (loop->settings.tcp_nodelay && peer.any.sa_family != AF_UNIX)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    connection_open(loop, fd, &peer, listener->limit);
+    connection_open(loop, fd, &peer, listener->unix_path, listener->limit);
     return true;
 }
 
@@ -281,9 +281,15 @@ static void on_acceptable(uv_poll_t *poll, int status, int events)
 }
 
 bool listener_start(struct listener *listener, struct loop *loop, int fd,
+                    const struct listen_address *address,
                     struct connection_limit *limit)
 {
-    *listener = (struct listener){.loop = loop, .limit = limit, .fd = fd};
+    *listener = (struct listener){
+        .loop = loop,
+        .limit = limit,
+        .unix_path = address->is_unix ? address->text + strlen("unix:") : NULL,
+        .fd = fd,
+    };
     if (uv_poll_init_socket(&loop->uv, &listener->poll, fd) != 0) {
         close(fd);
         return false;

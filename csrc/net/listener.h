@@ -34,14 +34,16 @@ struct listener {
     struct link link; /* loop->listeners */
     struct loop *loop;
     struct connection_limit *limit;
+    const char *unix_path; /* NULL: an internet address */
     int fd;
     bool paused;
     bool trying; /* nothing was accepted since the last pause */
 };
 
-/* Accepts on `fd`, which the listener owns from now on, once the loop runs. False, and
- * the socket closed, if it cannot be watched. */
+/* Accepts on `fd`, which the listener owns from now on, once the loop runs; the address
+ * outlives it. False, and the socket closed, if it cannot be watched. */
 bool listener_start(struct listener *listener, struct loop *loop, int fd,
+                    const struct listen_address *address,
                     struct connection_limit *limit);
 
 /* Tries again after a pause. Called by the loop's tick and when a connection closed. */

@@ -115,9 +115,15 @@ static void obey(struct loop *loop)
     }
 }
 
+/* The turn looks at the wish after every poll. */
 static void on_wakeup(uv_async_t *wakeup)
 {
-    (void)wakeup; /* loop_run looks at the wish after every poll */
+    CONTAINER_OF(wakeup, struct loop, wakeup)->woken = true;
+}
+
+void loop_wake(struct loop *loop)
+{
+    uv_async_send(&loop->wakeup);
 }
 
 void loop_stop(struct loop *loop)
@@ -134,7 +140,7 @@ void loop_stop_at_once(struct loop *loop)
     uv_async_send(&loop->wakeup);
 }
 
-/* ---- the turn ---- */
+/* ---- the input slab ---- */
 
 static size_t receive_room(const struct loop *loop)
 {
@@ -143,20 +149,59 @@ static size_t receive_room(const struct loop *loop)
     return 2 * (loop->settings.input_bytes_max + 2 * RECEIVE_BYTES_MAX);
 }
 
-static void finish_batch(struct loop *loop)
+static struct slab *new_slab(const struct loop *loop)
+{
+    struct slab *slab = malloc(sizeof *slab + loop->input_bytes);
+
+    if (slab)
+        slab->users = 1;
+    return slab;
+}
+
+struct slab *loop_share_input(struct loop *loop)
+{
+    loop->input_slab->users++;
+    return loop->input_slab;
+}
+
+void loop_give_back_input(struct slab *slab)
+{
+    if (--slab->users == 0)
+        free(slab);
+}
+
+/* Without a slab nothing can be received; without memory for one, nothing else could be
+ * done either, so this waits for somebody to give some back. */
+static void renew_input(struct loop *loop)
+{
+    struct slab *slab;
+
+    counter_add(&loop->counters.allocations, 1);
+    while (!(slab = new_slab(loop)))
+        uv_sleep(1);
+    loop_give_back_input(loop->input_slab);
+    loop->input_slab = slab;
+    loop->input = slab->bytes;
+}
+
+/* ---- the turn ---- */
+
+static bool finish_batch(struct loop *loop)
 {
     struct link *link;
     bool may_take_long = loop->ready_count > 0;
 
-    loop->settings.protocol->run_ready(loop);
+    if (!loop->settings.protocol->run_ready(loop))
+        return false;
     if (may_take_long) /* deadlines count from when the answers leave */
         uv_update_time(&loop->uv);
     while ((link = list_take_first(&loop->unflushed)))
         connection_flush(CONTAINER_OF(link, struct connection, unflushed));
-    if (loop->output_store.spent)
-        loop->settings.protocol->release_spent(loop);
-    loop->input_used = 0;
     loop->output_store.slab_used = 0;
+    loop->input_used = 0;
+    if (loop->input_slab->users > 1)
+        renew_input(loop);
+    return !loop->output_store.spent || loop->settings.protocol->release_spent(loop);
 }
 
 static bool has_work(const struct loop *loop)
@@ -164,41 +209,74 @@ static bool has_work(const struct loop *loop)
     return loop->ready_count > 0 || !list_is_empty(&loop->readable);
 }
 
-void loop_turn(struct loop *loop, bool may_wait)
+static bool batch_is_full(const struct loop *loop)
 {
-    struct link readable;
-    struct link *link;
+    return loop->ready_count >= BATCH_READY_MAX ||
+           loop->input_bytes - loop->input_used < receive_room(loop);
+}
 
+static bool receive_all(struct loop *loop)
+{
+    while (!list_is_empty(&loop->receiving)) {
+        struct link *link;
+
+        /* The list is whole meanwhile: another thread may go on with it. */
+        if (batch_is_full(loop) && !finish_batch(loop))
+            return false;
+        link = list_take_first(&loop->receiving);
+        if (link)
+            connection_receive(CONTAINER_OF(link, struct connection, readable));
+    }
+    return finish_batch(loop);
+}
+
+bool loop_turn(struct loop *loop, bool may_wait)
+{
     keep_time(loop);
     uv_run(&loop->uv, may_wait && !has_work(loop) ? UV_RUN_ONCE : UV_RUN_NOWAIT);
     obey(loop);
     loop->clock = time(NULL);
+    if (loop->woken) {
+        loop->woken = false;
+        loop->settings.protocol->woken(loop);
+    }
     /* What becomes readable meanwhile, held bytes above all, waits for the next turn.
      */
-    list_init(&readable);
-    list_move_all(&readable, &loop->readable);
-    while ((link = list_take_first(&readable))) {
-        if (loop->ready_count >= BATCH_READY_MAX ||
-            loop->input_bytes - loop->input_used < receive_room(loop))
-            finish_batch(loop);
-        connection_receive(CONTAINER_OF(link, struct connection, readable));
-    }
-    finish_batch(loop);
+    list_move_all(&loop->receiving, &loop->readable);
+    if (!receive_all(loop))
+        return false;
     if (loop->ticked) {
         end_due(loop);
-        finish_batch(loop);
+        if (!finish_batch(loop))
+            return false;
     }
     counter_add(&loop->counters.turns, 1);
+    return true;
 }
 
-void loop_run(struct loop *loop)
+static bool is_over(const struct loop *loop)
 {
-    while (!loop->stopping || !list_is_empty(&loop->connections) || has_work(loop))
-        loop_turn(loop, true);
+    return loop->stopping && list_is_empty(&loop->connections) && !has_work(loop) &&
+           loop->away_count == 0;
+}
+
+bool loop_run(struct loop *loop)
+{
+    while (!is_over(loop))
+        if (!loop_turn(loop, true))
+            return false;
     uv_close((uv_handle_t *)&loop->tick, NULL);
     uv_close((uv_handle_t *)&loop->wakeup, NULL);
     uv_run(&loop->uv, UV_RUN_DEFAULT);
-    finish_batch(loop); /* what waited on the last connections */
+    /* What waited on the last connections is ended, and releases what it has. */
+    return finish_batch(loop) && finish_batch(loop);
+}
+
+bool loop_take_over(struct loop *loop)
+{
+    loop->clock = time(NULL);
+    uv_update_time(&loop->uv);
+    return receive_all(loop) && loop_run(loop);
 }
 
 /* ---- life ---- */
@@ -208,6 +286,7 @@ bool loop_init(struct loop *loop, const struct loop_settings *settings, int *cod
     loop->settings = *settings;
     list_init(&loop->connections);
     list_init(&loop->readable);
+    list_init(&loop->receiving);
     list_init(&loop->unflushed);
     list_init(&loop->listeners);
     *code = uv_loop_init(&loop->uv);
@@ -221,14 +300,15 @@ bool loop_init(struct loop *loop, const struct loop_settings *settings, int *cod
     pool_init(&loop->carry_pool, CARRY_BLOCK_BYTES, CARRIES_KEPT,
               &loop->counters.allocations);
     loop->input_bytes = INPUT_SLAB_BYTES + receive_room(loop);
-    loop->input = malloc(loop->input_bytes);
+    loop->input_slab = new_slab(loop);
     if (!output_store_init(&loop->output_store, OUTPUT_SLAB_BYTES,
                            &loop->counters.allocations) ||
-        !loop->input) {
+        !loop->input_slab) {
         loop_fini(loop);
         *code = UV_ENOMEM;
         return false;
     }
+    loop->input = loop->input_slab->bytes;
     return true;
 }
 
@@ -243,5 +323,6 @@ void loop_fini(struct loop *loop)
     pool_fini(&loop->connection_pool);
     pool_fini(&loop->carry_pool);
     output_store_fini(&loop->output_store);
-    free(loop->input);
+    if (loop->input_slab)
+        loop_give_back_input(loop->input_slab);
 }

@@ -34,8 +34,11 @@ struct protocol {
      * when a stop has begun. Advances loop->input_used past what ready exchanges refer
      * to. */
     size_t (*received)(struct connection *connection, char *bytes, size_t length);
-    /* Runs what is ready; answers are in the connections' outputs afterwards. */
-    void (*run_ready)(struct loop *loop);
+    /* Runs what is ready; answers are in the connections' outputs afterwards. False:
+     * another thread drives the loop now, which the caller must not touch any more. */
+    bool (*run_ready)(struct loop *loop);
+    /* Somebody has called loop_wake. */
+    void (*woken)(struct loop *loop);
     /* All output was sent. */
     void (*drained)(struct connection *connection);
     /* The deadline has passed. False if the connection may go on. */
@@ -43,8 +46,8 @@ struct protocol {
     /* No event will come any more. True: the memory may go; else the protocol calls
      * connection_free when nothing refers to it any longer. */
     bool (*closed)(struct connection *connection);
-    /* Gives back borrowed segments. */
-    void (*release_spent)(struct loop *loop);
+    /* Gives back borrowed segments. False as run_ready. */
+    bool (*release_spent)(struct loop *loop);
     /* A graceful stop has begun: end or finish this connection. */
     void (*stopping)(struct connection *connection);
 };
@@ -58,6 +61,13 @@ struct loop_counters {
     counter timeouts;
     counter turns;
     counter allocations;
+};
+
+/* Received bytes of a batch. A batch whose bytes somebody still reads when it is over
+ * (loop_share_input) leaves its slab to them. */
+struct slab {
+    uint32_t users;
+    char bytes[];
 };
 
 struct loop_settings {
@@ -74,22 +84,26 @@ struct loop {
     uv_timer_t tick;
     bool ticking;
     bool ticked; /* in this turn */
+    bool woken;  /* likewise */
     struct loop_settings settings;
     struct loop_counters counters;
 
     struct link connections; /* every open one */
-    struct link readable;    /* to be received from in this turn */
+    struct link readable;    /* to be received from in the next turn */
+    struct link receiving;   /* and in this one */
     struct link unflushed;   /* have output of this batch */
     struct link listeners;
     struct timeout_wheel timeouts;
     struct pool connection_pool;
     struct pool carry_pool;
 
-    char *input; /* the input slab */
+    struct slab *input_slab;
+    char *input; /* its bytes */
     size_t input_used;
     size_t input_bytes;
     struct output_store output_store;
     uint32_t ready_count; /* how much is ready to run; the protocol counts */
+    uint32_t away_count;  /* how much is in the hands of other threads; likewise */
 
     _Atomic int wish; /* enum loop_wish, set by any thread */
     bool stopping;
@@ -121,11 +135,23 @@ bool loop_init(struct loop *loop, const struct loop_settings *settings, int *cod
 /* Everything must be closed: after loop_run, or before the first. */
 void loop_fini(struct loop *loop);
 
-/* One turn; waits for events only if it may. On the loop's thread. */
-void loop_turn(struct loop *loop, bool may_wait);
+/* One turn; waits for events only if it may. On the loop's thread. False: another
+ * thread drives the loop now. */
+bool loop_turn(struct loop *loop, bool may_wait);
 
-/* Serves until stopped and the last connection is closed. On the loop's thread. */
-void loop_run(struct loop *loop);
+/* Serves until stopped and the last connection is closed. On the loop's thread. False:
+ * another thread drives the loop now. */
+bool loop_run(struct loop *loop);
+
+/* Goes on with a loop that another thread drove: ends its batch, then as loop_run. */
+bool loop_take_over(struct loop *loop);
+
+/* From any thread, while the loop runs: it will call protocol->woken. */
+void loop_wake(struct loop *loop);
+
+/* The slab of this batch, which stays as it is until loop_give_back_input. */
+struct slab *loop_share_input(struct loop *loop);
+void loop_give_back_input(struct slab *slab);
 
 /* From any thread. Graceful: listeners close, connections finish. At once: all close.
  */

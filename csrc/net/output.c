@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <uv.h>
 
 /* Segments kept for reuse: one per connection that is answered in a turn. Files: as
  * many as are usually sent at once. */
@@ -245,6 +246,17 @@ void output_drop(struct output *output, struct output_store *store, size_t lengt
 void output_drop_all(struct output *output, struct output_store *store)
 {
     output_drop(output, store, output->bytes);
+}
+
+void output_spend(struct output_store *store, void (*release)(void *owner), void *owner)
+{
+    struct segment *segment;
+
+    while (!(segment = pool_take(&store->segments)))
+        uv_sleep(1); /* it is the owner's memory that may become free */
+    *segment = (struct segment){
+        .memory = SEGMENT_BORROWED, .owner = owner, .release = release};
+    end_segment(store, segment);
 }
 
 void output_release_spent(struct output_store *store)

@@ -104,6 +104,10 @@ const struct segment *output_file_first(const struct output *output);
 void output_drop(struct output *output, struct output_store *store, size_t length);
 void output_drop_all(struct output *output, struct output_store *store);
 
+/* What was lent and never became a segment: released with the spent ones. */
+void output_spend(struct output_store *store, void (*release)(void *owner),
+                  void *owner);
+
 /* Releases what was borrowed and is spent; for borrowers that need an interpreter, the
  * caller is attached to it. */
 void output_release_spent(struct output_store *store);

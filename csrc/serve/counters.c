@@ -18,6 +18,7 @@ static void add_counters(struct pyrs_counters *sum, const struct service *servic
     sum->requests += counter_read(&own->requests);
     sum->exchanges_open += counter_read(&own->exchanges_open);
     sum->handler_runs += counter_read(&own->handler_runs);
+    sum->late_responses += counter_read(&own->late_responses);
     sum->handler_time_ns += counter_read(&own->handler_time_ns);
     for (int i = 0; i < 6; i++)
         sum->responses[i] += counter_read(&own->responses[i]);

@@ -1,9 +1,13 @@
 /* endpoint.h - whatever answers a request, and the seam that the bridge fills.
  *
  * An endpoint is a struct whose first member points to its class. The core calls
- * `answer`, on the thread that drives the loop: on the spot when the class needs no
- * interpreter, else when the poll phase is over, many exchanges to one attach. `answer`
- * must have called pyrs_exchange_respond when it returns.
+ * `answer` when the request is there, and `proceed` when a body sent in pieces paused
+ * and may go on: each call is a step. Steps run on the thread that drives the loop (on
+ * the spot when the class needs no interpreter, else when the poll phase is over, many
+ * exchanges to one attach), or, if the route is known to block, on a thread beside it.
+ * A step that blocks nevertheless loses the loop to another thread; it need not know.
+ *
+ * What a step does with its exchange: pyrs.h.
  */
 #ifndef PYRS_SERVE_ENDPOINT_H
 #define PYRS_SERVE_ENDPOINT_H
@@ -19,12 +23,27 @@ struct interpreter {
     void *context;
 };
 
+/* What happens to an exchange that was deferred. */
+enum pyrs_event {
+    PYRS_EVENT_SENT, /* after PYRS_FLOW_PAUSE: the client has taken it, send more */
+    PYRS_EVENT_BODY, /* after PYRS_BODY_WAIT: more of the body is there, or its end */
+    PYRS_EVENT_GONE, /* the client has left or its time is up: end the exchange */
+};
+
 struct endpoint_class {
     const char *name;                      /* "python", "native", for logs */
     const struct interpreter *interpreter; /* NULL: answers in C, without one */
     void (*answer)(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange);
     void (*free)(
         struct pyrs_endpoint *endpoint); /* called by pyrs_server_free, not attached */
+    /* For a body in pieces that paused: begins with a look at pyrs_exchange_flow. NULL
+     * if there are none. */
+    void (*proceed)(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange);
+    /* For deferred exchanges: from the thread that drives the loop, not attached, must
+     * not block nor call the core. The exchange may end meanwhile, but is there until
+     * this returns. NULL if there are none. */
+    void (*notify)(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange,
+                   enum pyrs_event event);
 };
 
 struct pyrs_endpoint {

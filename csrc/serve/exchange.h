@@ -1,12 +1,21 @@
 /* exchange.h - one request and its response.
  *
- * Made when the first byte of a head arrives, freed when it is answered. The request's
+ * Made when the first byte of a head arrives, freed when it has ended. The request's
  * bytes lie in the loop's input slab; an exchange that outlives the batch (its body is
- * still coming, or it waits behind a slow reader) first moves them to memory of its
- * own. Spans count from `bytes`, so moving changes one pointer.
+ * still coming, it waits behind another one, it is sent in pieces, another thread
+ * answers it) first moves them to memory of its own, or, when a handler is reading them
+ * at that moment, keeps the slab. Spans count from `bytes`, so moving changes one
+ * pointer.
+ *
+ * An exchange is at home when the thread that drives the loop has it, and away when
+ * another one does: a handler that the loop was taken from, a thread of the crew,
+ * whoever deferred it. While it is away, the loop does not touch what stands under "of
+ * whoever runs it", and hears from there by mail (mail.h).
  */
 #ifndef PYRS_SERVE_EXCHANGE_H
 #define PYRS_SERVE_EXCHANGE_H
+
+#include <stdatomic.h>
 
 #include "../http/request_head.h"
 #include "../net/list.h"
@@ -14,8 +23,11 @@
 #include "endpoint.h"
 #include "router.h"
 
+struct body_stream;
 struct http1;
+struct runner;
 struct service;
+struct slab;
 
 struct pyrs_exchange {
     struct link queue; /* in service->ready or http1->waiting */
@@ -24,16 +36,40 @@ struct pyrs_exchange {
     const char *bytes; /* of the head */
     slice path;        /* resolved; within `bytes`, in the slab, or in `kept` */
     slice body;
-    char *kept; /* heap block for head, path and body, or NULL */
-    struct body
-        incoming; /* while the body is arriving, and after if it came in pieces */
+    slice allow;                /* methods for the Allow header; empty: none */
+    char *kept;                 /* heap block for head, path and body, or NULL */
+    struct slab *slab;          /* kept instead of moving the bytes, or NULL */
+    struct body_stream *stream; /* of a body that arrives while the endpoint runs */
+    uint64_t deadline_ms;       /* for the head of its answer, once it runs; 0: none */
+    uint64_t body_sent;         /* bytes of the body, as the client counts them */
+    int64_t body_left;          /* of an answer in pieces, -1: as many as come */
+    size_t sent_since_drained;
+    uint16_t status; /* what the status page answers, or what was answered */
     bool has_incoming;
-    bool answered;
     bool last;       /* the connection closes after it */
-    uint16_t status; /* what the status page answers */
+    bool started;    /* its endpoint was called */
+    bool away;       /* another thread has it */
+    bool deferred;   /* and may be notified */
+    bool begun;      /* the head of its answer was written */
+    bool chunked;    /* and its body is sent in chunks */
+    bool superseded; /* its client was told something else: what comes is dropped */
+
+    /* Of whoever runs it. */
+    bool answered;         /* or its answer begun */
+    bool told_gone;        /* PYRS_FLOW_GONE was said */
+    size_t body_read;      /* how much pyrs_exchange_read gave of a whole body */
+    struct runner *runner; /* of the thread that runs a step; NULL: deferred */
+    void *state;           /* the endpoint's own */
+
+    /* Of both. */
+    _Atomic bool gone;           /* nobody takes its answer any more */
+    _Atomic bool sending_paused; /* deferred: is told when all was sent */
+    _Atomic size_t unsent;       /* mailed pieces that the client has not taken */
+
     struct head_progress progress;
     struct request_head head;
     struct route_match match;
+    struct body incoming;    /* if has_incoming: collected before the endpoint runs */
     struct header headers[]; /* limits.headers_max of them */
 };
 

@@ -1,9 +1,8 @@
 /* http1.h - HTTP/1.1 spoken on a connection: bytes to exchanges, in order.
  *
  * Reads heads and bodies as they come, finds each request's endpoint, and either
- * answers on the spot (endpoints in C, nothing before them) or makes the exchange
- * ready. Answers leave in the order of the requests because exchanges of one connection
- * are run in order, one after the other.
+ * lets it be answered on the spot (endpoints in C, nothing before them) or makes the
+ * exchange ready. Running them is in steps.h.
  */
 #ifndef PYRS_SERVE_HTTP1_H
 #define PYRS_SERVE_HTTP1_H
@@ -11,6 +10,7 @@
 #include "../net/connection.h"
 #include "exchange.h"
 #include "service.h"
+#include "site.h"
 
 /* Requests of one connection that may be ready and not answered; the rest of a pipeline
  * stays unread meanwhile. */
@@ -19,7 +19,8 @@ enum { PIPELINE_READY_MAX = 128 };
 struct http1 {
     struct connection connection;
     struct pyrs_exchange *reading; /* its head or body is not complete */
-    struct link waiting;           /* exchanges that wait for a slow reader */
+    struct pyrs_exchange *current; /* its endpoint runs; see steps.h */
+    struct link waiting; /* exchanges that wait for it, or for a slow reader */
     struct chunked_decoder chunked;
     int64_t body_left;     /* of a body with a length */
     uint64_t window_bytes; /* of the body since window_start_ms */
@@ -27,9 +28,11 @@ struct http1 {
     uint64_t last_read_ms;
     uint32_t pending; /* exchanges ready or waiting, not answered */
     bool reading_body;
-    bool no_more; /* no further request is read from this connection */
-    bool linger;  /* the client may still be sending when it ends */
-    bool closed;  /* libuv has let go; freed when nothing is pending */
+    bool body_held;     /* its endpoint takes no more of it for now */
+    bool continue_owed; /* once its endpoint wants it: 100 Continue */
+    bool no_more;       /* no further request is read from this connection */
+    bool linger;        /* the client may still be sending when it ends */
+    bool closed;        /* libuv has let go; freed when nothing is pending */
 };
 
 extern const struct protocol http1_protocol;
@@ -39,12 +42,23 @@ static inline struct service *http1_service(const struct http1 *http1)
     return service_of(http1->connection.loop);
 }
 
-/* Calls the endpoint, unless the client is gone, and ends the exchange; the caller is
- * attached to the endpoint's interpreter. */
-void http1_run(struct pyrs_exchange *exchange);
+static inline const struct pyrs_settings *http1_settings(const struct http1 *http1)
+{
+    return &http1_service(http1)->site->settings;
+}
 
-/* True if the exchange has to wait because its connection's client reads too slowly; it
- * is kept then, and made ready again later. */
-bool http1_must_wait(struct pyrs_exchange *exchange);
+/* The request is whole, or refused: its endpoint may answer it. */
+void http1_dispatch(struct http1 *http1, struct pyrs_exchange *exchange);
+
+/* Answers instead of the endpoint and reads nothing more. */
+void http1_refuse(struct http1 *http1, struct pyrs_exchange *exchange, uint16_t status);
+void http1_reject(struct http1 *http1, struct pyrs_exchange *exchange,
+                  const struct reject *why);
+
+/* The deadline that what the connection is doing has. */
+void http1_set_timeout(struct http1 *http1);
+
+/* The endpoint that runs has room for more of the body. */
+void http1_want_body(struct http1 *http1);
 
 #endif

@@ -93,7 +93,7 @@ static bool start_listener(struct pyrs_server *server, struct bound *bound,
 
     bound->sockets[index] = -1;
     return listener_start(&bound->listeners[index], &server->services[index].loop, fd,
-                          &server->connections);
+                          &bound->address, &server->connections);
 }
 
 bool server_start_listeners(struct pyrs_server *server, struct pyrs_error *error)

@@ -143,7 +143,7 @@ static void set_params(struct route *route, const struct route_pattern *parsed)
 
 /* NULL if anything is malformed. `parsed` points into the stored route. */
 static struct stored_route *stored_route_new(const char *pattern, const char *methods,
-                                             struct pyrs_endpoint *endpoint,
+                                             const struct route_answer *answer,
                                              struct route_pattern *parsed,
                                              struct pyrs_error *error)
 {
@@ -174,7 +174,11 @@ static struct stored_route *stored_route_new(const char *pattern, const char *me
         goto fail;
     if (!route_pattern_parse(normal, parsed, error))
         goto fail;
-    route->route.endpoint = endpoint;
+    route->route.endpoint = answer->endpoint;
+    route->route.options = answer->options;
+    route->route.takes_rest =
+        parsed->segment_count > 0 &&
+        parsed->segments[parsed->segment_count - 1].kind == SEGMENT_REST;
     route->route.pattern = slice_of(stored->text, pattern_size - 1);
     set_params(&route->route, parsed);
     return stored;
@@ -265,11 +269,11 @@ static bool renew_allow(struct router *router, const struct method_set *more)
 
 /* Errors do not name the pattern yet. */
 static bool add(struct router *router, const char *pattern, const char *methods,
-                struct pyrs_endpoint *endpoint, struct pyrs_error *error)
+                const struct route_answer *answer, struct pyrs_error *error)
 {
     struct route_pattern parsed;
     struct stored_route *stored =
-        stored_route_new(pattern, methods, endpoint, &parsed, error);
+        stored_route_new(pattern, methods, answer, &parsed, error);
     struct resource *resource;
 
     if (stored == NULL)
@@ -285,11 +289,11 @@ static bool add(struct router *router, const char *pattern, const char *methods,
 }
 
 bool router_add(struct router *router, const char *pattern, const char *methods,
-                struct pyrs_endpoint *endpoint, struct pyrs_error *error)
+                const struct route_answer *answer, struct pyrs_error *error)
 {
     struct pyrs_error inner = {0};
 
-    if (add(router, pattern, methods, endpoint, &inner))
+    if (add(router, pattern, methods, answer, &inner))
         return true;
     return error_set(error, inner.code, "route \"%s\": %s", pattern, inner.message);
 }

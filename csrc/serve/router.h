@@ -41,8 +41,16 @@ struct route_param {
 struct route {
     struct pyrs_endpoint *endpoint;
     slice pattern; /* as it was added */
+    struct pyrs_route_options options;
+    bool takes_rest; /* holds many paths */
     uint32_t param_count;
     struct route_param params[ROUTE_PARAMS_MAX];
+};
+
+/* What a route leads to. */
+struct route_answer {
+    struct pyrs_endpoint *endpoint;
+    struct pyrs_route_options options;
 };
 
 enum route_result {
@@ -76,7 +84,7 @@ void router_free(struct router *router);
  * and one of the methods. Once memory was out (ENOMEM) the router is good for
  * router_free only. */
 bool router_add(struct router *router, const char *pattern, const char *methods,
-                struct pyrs_endpoint *endpoint, struct pyrs_error *error);
+                const struct route_answer *answer, struct pyrs_error *error);
 
 /* `path` as target_resolve_path gives it. `name` matters for METHOD_OTHER only. */
 enum route_result router_find(const struct router *router, enum method method,

@@ -179,21 +179,41 @@ static bool own_endpoint(struct pyrs_server *server, struct pyrs_endpoint *endpo
         return false;
     server->endpoints = grown;
     server->endpoints[server->endpoint_count++] = endpoint;
+    if (endpoint->class->interpreter)
+        server->site.interpreter = endpoint->class->interpreter;
     return true;
 }
 
 bool pyrs_server_add_route(struct pyrs_server *server, const char *pattern,
                            const char *methods, struct pyrs_endpoint *endpoint,
+                           const struct pyrs_route_options *options,
                            struct pyrs_error *error)
+{
+    struct route_answer answer = {.endpoint = endpoint};
+
+    if (!own_endpoint(server, endpoint)) {
+        endpoint->class->free(endpoint);
+        return error_set(error, 0, "out of memory");
+    }
+    if (options)
+        answer.options = *options;
+    return router_add(server->site.router, pattern, methods, &answer, error);
+}
+
+bool pyrs_server_set_error_endpoint(struct pyrs_server *server, uint32_t status,
+                                    struct pyrs_endpoint *endpoint,
+                                    struct pyrs_error *error)
 {
     if (!own_endpoint(server, endpoint)) {
         endpoint->class->free(endpoint);
         return error_set(error, 0, "out of memory");
     }
-    if (!router_add(server->site.router, pattern, methods, endpoint, error))
-        return false;
-    if (endpoint->class->interpreter)
-        server->site.interpreter = endpoint->class->interpreter;
+    if (status == 404)
+        server->site.not_found = endpoint;
+    else if (status == 405)
+        server->site.method_not_allowed = endpoint;
+    else
+        return error_set(error, 0, "no endpoint can answer with status %u", status);
     return true;
 }
 

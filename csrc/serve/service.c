@@ -6,6 +6,7 @@
 #include "exchange.h"
 #include "http1.h"
 #include "site.h"
+#include "steps.h"
 
 /* A closed connection that nobody reads from gets this long to take the last answer. */
 enum { LINGER_TIMEOUT_MS = 2000 };
@@ -26,6 +27,13 @@ bool service_init(struct service *service, const struct site *site, int *code)
     service->site = site;
     service->date_second = -1;
     list_init(&service->ready);
+    list_init(&service->again);
+    service->own_runner.service = service;
+    service->runner = &service->own_runner;
+    if (!mailbox_init(&service->mailbox)) {
+        *code = UV_ENOMEM;
+        return false;
+    }
     if (!loop_init(&service->loop, &loop_settings, code))
         return false;
     pool_init(&service->exchange_pool, exchange_bytes(settings->headers_max),
@@ -42,6 +50,7 @@ void service_fini(struct service *service)
     loop_fini(&service->loop);
     pool_fini(&service->exchange_pool);
     access_log_fini(&service->access_log);
+    mailbox_fini(&service->mailbox);
 }
 
 static void renew_date(struct service *service)
@@ -79,6 +88,7 @@ static void visit_end(struct service *service, struct visit *visit)
     if (!visit->interpreter)
         return;
     counter_add(&service->counters.handler_time_ns, uv_hrtime() - visit->since_ns);
+    service->attached = false;
     visit->interpreter->detach(visit->interpreter->context, visit->attached);
     visit->interpreter = NULL;
 }
@@ -86,17 +96,15 @@ static void visit_end(struct service *service, struct visit *visit)
 static void visit_begin(struct service *service, struct visit *visit,
                         const struct interpreter *interpreter)
 {
-    if (visit->interpreter == interpreter)
-        return;
-    visit_end(service, visit);
-    if (!interpreter)
+    if (visit->interpreter)
         return;
     visit->attached = interpreter->attach(interpreter->context);
     visit->interpreter = interpreter;
     visit->since_ns = uv_hrtime();
+    service->attached = true;
 }
 
-void service_run_ready(struct loop *loop)
+bool service_run_ready(struct loop *loop)
 {
     struct service *service = service_of(loop);
     struct visit visit = {0};
@@ -108,18 +116,22 @@ void service_run_ready(struct loop *loop)
         const struct interpreter *needed = exchange->endpoint->class->interpreter;
 
         loop->ready_count--;
-        if (http1_must_wait(exchange))
+        if (steps_must_wait(exchange))
             continue;
         if (needed) /* a C endpoint between two in Python does not mind being attached
                      */
             visit_begin(service, &visit, needed);
-        http1_run(exchange);
+        if (!steps_run(exchange))
+            return false;
     }
     visit_end(service, &visit);
+    while ((link = list_take_first(&service->again)))
+        steps_make_ready(CONTAINER_OF(link, struct pyrs_exchange, queue));
     access_log_flush(&service->access_log);
+    return true;
 }
 
-void service_release_spent(struct loop *loop)
+bool service_release_spent(struct loop *loop)
 {
     struct service *service = service_of(loop);
     const struct interpreter *interpreter = service->site->interpreter;
@@ -130,4 +142,25 @@ void service_release_spent(struct loop *loop)
     output_release_spent(&loop->output_store);
     if (interpreter)
         interpreter->detach(interpreter->context, attached);
+    return true;
+}
+
+/* ---- mail ---- */
+
+void service_read_mail(struct loop *loop)
+{
+    struct service *service = service_of(loop);
+    struct mail *mail = mailbox_take(&service->mailbox);
+
+    while (mail) {
+        struct mail *next = mail->next;
+
+        steps_deliver(service, mail);
+        mail = next;
+    }
+}
+
+void service_reclaim(struct service *service)
+{
+    (void)service;
 }

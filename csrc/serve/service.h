@@ -10,6 +10,8 @@
 #include "../net/loop.h"
 #include "access_log.h"
 #include "endpoint.h"
+#include "mail.h"
+#include "runner.h"
 
 struct site;
 
@@ -20,6 +22,7 @@ struct service_counters {
     counter rejections[REJECT_REASON_COUNT];
     counter handler_runs;
     counter handler_time_ns;
+    counter late_responses;
 };
 
 struct service {
@@ -27,6 +30,11 @@ struct service {
     const struct site *site;
     struct service_counters counters;
     struct link ready; /* exchanges for run_ready, in order */
+    struct link again; /* those that go on in the next turn */
+    struct mailbox mailbox;
+    struct runner *runner;    /* of the thread that drives the loop */
+    struct runner own_runner; /* while no crew does */
+    bool attached;            /* that thread is, to the site's interpreter */
     struct pool exchange_pool;
     struct access_log access_log;
     char *scratch; /* in the input slab, behind the bytes being read: resolved paths */
@@ -48,10 +56,18 @@ static inline struct service *service_of(struct loop *loop)
 /* The lines for an answer that leaves now. */
 slice service_server_and_date(struct service *service);
 
-/* Runs every ready exchange, those in Python within one attach to the interpreter. */
-void service_run_ready(struct loop *loop);
+/* Runs every ready exchange, those in Python within one attach to the interpreter.
+ * False: another thread drives the loop now. */
+bool service_run_ready(struct loop *loop);
 
-/* Gives borrowed bodies back, attached if the site has an interpreter. */
-void service_release_spent(struct loop *loop);
+/* Gives borrowed bodies back, attached if the site has an interpreter. False likewise.
+ */
+bool service_release_spent(struct loop *loop);
+
+/* Does what other threads have written. */
+void service_read_mail(struct loop *loop);
+
+/* Takes back what waited for the interpreter on another thread. */
+void service_reclaim(struct service *service);
 
 #endif

@@ -12,6 +12,7 @@ struct site {
     struct pyrs_settings settings;
     struct head_limits head_limits;
     struct router *router;
+    struct pyrs_endpoint *not_found, *method_not_allowed; /* NULL: a status page */
     struct log *log;
     const struct interpreter *interpreter; /* of the endpoints that need one, or NULL */
     char server_name[128];

@@ -5,11 +5,12 @@
 
 #include "exchange.h"
 
-/* Answers with exchange->status and, if exchange->match.allow is not empty, Allow. It
- * has no state, so every server shares it. */
+/* Has no state, so every server shares it. It answers nothing itself: see
+ * steps_answer_page. */
 struct pyrs_endpoint *status_page(void);
 
-/* A short plain page: "404 Not Found". */
-void status_page_respond(struct pyrs_exchange *exchange, uint16_t status);
+/* For an exchange at home: a short plain page, "404 Not Found", with exchange->allow.
+ */
+void status_page_write(struct pyrs_exchange *exchange, uint16_t status);
 
 #endif

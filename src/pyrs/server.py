@@ -55,6 +55,12 @@ class Counters(msgspec.Struct, frozen=True, kw_only=True):
     bytes_sent: int
     handler_runs: int
     handler_time_ns: int
+    hand_overs: int  # a loop went to another thread: a handler blocked it
+    marks: int  # routes, or paths of one, now known to block
+    threads: int  # now: loops, handlers beside them and standbys
+    threads_busy: int  # now: inside handlers beside the loops
+    thread_waits: int  # requests that had to wait for one of handler_threads
+    late_responses: int  # dropped: their time was up, or the client gone
     turns: int
     allocations: int
     rejected: dict[str, int]  # what was wrong with requests, and how often
@@ -199,7 +205,7 @@ class Server:
         names = ffi.NULL if methods is None else ",".join(methods).encode()
         error = ffi.new("struct pyrs_error *")
         added = lib.pyrs_server_add_route(
-            self._open(), path.encode(), names, endpoint, error
+            self._open(), path.encode(), names, endpoint, ffi.NULL, error
         )
         if not added:
             raise RouteError(_message(error))

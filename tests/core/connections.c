@@ -90,8 +90,10 @@ static void big(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange)
 }
 
 static const struct interpreter INTERPRETER = {attach, detach, nothing, NULL};
-static const struct endpoint_class ECHO_CLASS = {"echo", &INTERPRETER, echo, keep};
-static const struct endpoint_class BIG_CLASS = {"big", &INTERPRETER, big, keep};
+static const struct endpoint_class ECHO_CLASS = {
+    .name = "echo", .interpreter = &INTERPRETER, .answer = echo, .free = keep};
+static const struct endpoint_class BIG_CLASS = {
+    .name = "big", .interpreter = &INTERPRETER, .answer = big, .free = keep};
 static struct pyrs_endpoint echo_endpoint = {&ECHO_CLASS};
 static struct pyrs_endpoint big_endpoint = {&BIG_CLASS};
 static struct pyrs_endpoint small_endpoint = {&BIG_CLASS};
@@ -118,9 +120,12 @@ static void start(void)
     site.log = log_open(NULL, PYRS_LOG_WARNING);
     site.router = router_new();
     site.interpreter = &INTERPRETER;
-    CHECK(router_add(site.router, "/echo", NULL, &echo_endpoint, NULL));
-    CHECK(router_add(site.router, "/big", NULL, &big_endpoint, NULL));
-    CHECK(router_add(site.router, "/small", NULL, &small_endpoint, NULL));
+    CHECK(router_add(site.router, "/echo", NULL,
+                     &(struct route_answer){&echo_endpoint, {0}}, NULL));
+    CHECK(router_add(site.router, "/big", NULL,
+                     &(struct route_answer){&big_endpoint, {0}}, NULL));
+    CHECK(router_add(site.router, "/small", NULL,
+                     &(struct route_answer){&small_endpoint, {0}}, NULL));
     CHECK(service_init(&service, &site, &code));
 }
 
@@ -148,7 +153,7 @@ static int connect_client(void)
     CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
     setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
     atomic_fetch_add(&limit.open, 1);
-    connection_open(&service.loop, pair[0], &peer, &limit);
+    connection_open(&service.loop, pair[0], &peer, NULL, &limit);
     return pair[1];
 }
 

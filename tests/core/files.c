@@ -47,9 +47,15 @@ static size_t received(struct connection *connection, char *bytes, size_t length
     return length;
 }
 
-static void nothing_is_ready(struct loop *loop)
+static bool nothing_to_do(struct loop *loop)
 {
     (void)loop;
+    return true;
+}
+
+static void woken(struct loop *woken_loop)
+{
+    (void)woken_loop;
 }
 
 static void drained(struct connection *connection)
@@ -83,11 +89,12 @@ static const struct protocol PROTOCOL = {
     .connection_bytes = sizeof(struct connection),
     .opened = opened,
     .received = received,
-    .run_ready = nothing_is_ready,
+    .run_ready = nothing_to_do,
+    .woken = woken,
     .drained = drained,
     .timed_out = timed_out,
     .closed = closed,
-    .release_spent = nothing_is_ready,
+    .release_spent = nothing_to_do,
     .stopping = stopping,
 };
 
@@ -147,7 +154,7 @@ static int connect_client(void)
 
     CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
     atomic_fetch_add(&limit.open, 1);
-    connection_open(&loop, pair[0], &peer, &limit);
+    connection_open(&loop, pair[0], &peer, NULL, &limit);
     return pair[1];
 }
 

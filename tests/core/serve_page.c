@@ -31,7 +31,7 @@ int main(void)
     server = pyrs_server_new(&settings, &error);
     if (server == NULL)
         return fail("new", &error);
-    if (!pyrs_server_add_route(server, "/page", "GET", pyrs_endpoint_native(page),
+    if (!pyrs_server_add_route(server, "/page", "GET", pyrs_endpoint_native(page), NULL,
                                &error))
         return fail("add_route", &error);
     if (!pyrs_server_listen(server, "127.0.0.1", 0, &error))

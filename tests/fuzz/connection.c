@@ -65,8 +65,10 @@ static void keep(struct pyrs_endpoint *endpoint)
 
 static const struct interpreter INTERPRETER = {attach, detach, nothing, NULL};
 static const struct endpoint_class CLASSES[2][2] = {
-    {{"echo", NULL, echo, keep}, {"path", NULL, path, keep}},
-    {{"echo", &INTERPRETER, echo, keep}, {"path", &INTERPRETER, path, keep}},
+    {{.name = "echo", .answer = echo, .free = keep},
+     {.name = "path", .answer = path, .free = keep}},
+    {{.name = "echo", .interpreter = &INTERPRETER, .answer = echo, .free = keep},
+     {.name = "path", .interpreter = &INTERPRETER, .answer = path, .free = keep}},
 };
 
 static struct service *make_service(int version)
@@ -88,8 +90,10 @@ static struct service *make_service(int version)
     site->interpreter = version ? &INTERPRETER : NULL;
     for (int i = 0; i < 2; i++)
         endpoints[version][i].class = &CLASSES[version][i];
-    if (!router_add(site->router, "/echo", "GET,POST", &endpoints[version][0], NULL) ||
-        !router_add(site->router, "/*", NULL, &endpoints[version][1], NULL) ||
+    if (!router_add(site->router, "/echo", "GET,POST",
+                    &(struct route_answer){&endpoints[version][0], {0}}, NULL) ||
+        !router_add(site->router, "/*", NULL,
+                    &(struct route_answer){&endpoints[version][1], {0}}, NULL) ||
         !service_init(&services[version], site, &code))
         abort();
     return &services[version];
@@ -143,7 +147,7 @@ static struct answers converse(struct service *service, const uint8_t *bytes,
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) != 0)
         abort();
     limit.open++;
-    connection_open(&service->loop, pair[0], &peer, &limit);
+    connection_open(&service->loop, pair[0], &peer, NULL, &limit);
     for (int i = 0; i < cut_count; i++) {
         size_t end = sent + (length - sent) * cuts[i] / 256;
 

@@ -52,8 +52,9 @@ class Router:
     def add(self, pattern: str, methods: str | None = None) -> int:
         error = ffi.new("struct pyrs_error *")
         listed = ffi.NULL if methods is None else ffi.new("char[]", methods.encode())
-        endpoint = ffi.cast("struct pyrs_endpoint *", self.count + 1)
-        if not lib.router_add(self._router, pattern.encode(), listed, endpoint, error):
+        answer = ffi.new("struct route_answer *")
+        answer.endpoint = ffi.cast("struct pyrs_endpoint *", self.count + 1)
+        if not lib.router_add(self._router, pattern.encode(), listed, answer, error):
             raise Refused(ffi.string(error.message).decode())
         self.count += 1
         return self.count

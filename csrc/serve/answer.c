@@ -1,0 +1,259 @@
+/* answer.c - see answer.h. */
+#include "answer.h"
+
+#include <stdio.h>
+
+#include "../http/response_head.h"
+#include "http1.h"
+#include "site.h"
+
+/* "fffffffffffffff\r\n" and the line end behind the chunk. */
+enum { CHUNK_FRAME_BYTES_MAX = 24 };
+
+static struct connection *connection_of(const struct pyrs_exchange *exchange)
+{
+    return &exchange->http1->connection;
+}
+
+bool answer_has_no_body(const struct pyrs_exchange *exchange, uint32_t status)
+{
+    return exchange->head.method == METHOD_HEAD || status == 204 || status == 304;
+}
+
+void answer_release(struct service *service, void (*release)(void *owner), void *owner)
+{
+    if (!release)
+        return;
+    if (service->attached)
+        release(owner);
+    else
+        output_spend(&service->loop.output_store, release, owner);
+}
+
+static void release_lent(struct pyrs_exchange *exchange, const struct lent *lent)
+{
+    answer_release(http1_service(exchange->http1), lent->release, lent->owner);
+}
+
+static void count(struct pyrs_exchange *exchange)
+{
+    struct service *service = http1_service(exchange->http1);
+
+    counter_add(&service->counters.responses[exchange->status / 100], 1);
+    if (service->access_log.log)
+        access_log_add(&service->access_log, exchange, exchange->status,
+                       exchange->body_sent);
+}
+
+/* ---- heads ---- */
+
+static struct response_head head_of(struct pyrs_exchange *exchange,
+                                    const struct pyrs_response *response,
+                                    int64_t body_bytes)
+{
+    struct service *service = http1_service(exchange->http1);
+    struct response_head head = {
+        .status = (uint16_t)response->status,
+        .server_and_date = service_server_and_date(service),
+        .content_type =
+            slice_of(response->content_type.bytes, response->content_type.length),
+        .fields = slice_of(response->fields.bytes, response->fields.length),
+        .content_length = body_bytes,
+        .allow = exchange->allow,
+    };
+
+    if (response->status == 204 || response->status == 304)
+        head.content_length = RESPONSE_LENGTH_NONE;
+    if (exchange->http1->reading == exchange) /* before its request's body was whole */
+        exchange->last = true;
+    if (exchange->last)
+        head.connection = CONNECTION_CLOSE;
+    else if (exchange->head.version_minor == 0)
+        head.connection = CONNECTION_KEEP_ALIVE;
+    return head;
+}
+
+/* Head and body in one piece. */
+static bool write_copied(struct connection *connection,
+                         const struct response_head *head, slice body)
+{
+    struct output_store *store = &connection->loop->output_store;
+    size_t room = response_head_size_max(head) + body.length;
+    char *start = output_reserve(&connection->output, store, room);
+    char *end;
+
+    if (!start)
+        return false;
+    end = response_head_write(start, head);
+    if (body.length)
+        end = (char *)memcpy(end, body.bytes, body.length) + body.length;
+    output_commit(&connection->output, store, (size_t)(end - start));
+    return true;
+}
+
+static bool borrow(struct connection *connection, const struct lent *lent)
+{
+    return output_borrow(&connection->output, &connection->loop->output_store,
+                         (struct segment){
+                             .bytes = (char *)(uintptr_t)lent->bytes.bytes,
+                             .length = lent->bytes.length,
+                             .memory = SEGMENT_BORROWED,
+                             .owner = lent->owner,
+                             .release = lent->release,
+                         });
+}
+
+/* ---- whole answers ---- */
+
+void answer_whole(struct pyrs_exchange *exchange, const struct pyrs_response *response)
+{
+    struct connection *connection = connection_of(exchange);
+    struct response_head head =
+        head_of(exchange, response, (int64_t)response->body.length);
+    struct lent body = {slice_of(response->body.bytes, response->body.length),
+                        response->release, response->owner};
+    bool borrowed, written;
+
+    if (answer_has_no_body(exchange, response->status))
+        body.bytes.length = 0;
+    borrowed = body.bytes.length > BODY_COPY_BYTES_MAX && body.release;
+    written =
+        write_copied(connection, &head, borrowed ? slice_of(NULL, 0) : body.bytes) &&
+        (!borrowed || borrow(connection, &body));
+    if (!borrowed || !written)
+        release_lent(exchange, &body);
+    if (!written) {
+        connection_close(connection);
+        return;
+    }
+    exchange->begun = true;
+    exchange->status = (uint16_t)response->status;
+    exchange->body_sent = body.bytes.length;
+    count(exchange);
+    connection_touch(connection);
+}
+
+/* ---- answers in pieces ---- */
+
+/* RFC 9112, 6.3: how the client finds the end of a body of unknown length. */
+static int64_t framing_of(struct pyrs_exchange *exchange, uint32_t status)
+{
+    if (exchange->body_left >= 0 || answer_has_no_body(exchange, status))
+        return exchange->body_left >= 0 ? exchange->body_left : RESPONSE_LENGTH_NONE;
+    if (exchange->head.version_minor == 0) {
+        exchange->last = true;
+        exchange->http1->no_more = true;
+        return RESPONSE_LENGTH_CLOSE;
+    }
+    exchange->chunked = true;
+    return RESPONSE_LENGTH_CHUNKED;
+}
+
+void answer_begin(struct pyrs_exchange *exchange, const struct pyrs_response *response,
+                  int64_t body_bytes)
+{
+    struct connection *connection = connection_of(exchange);
+    struct response_head head;
+
+    exchange->body_left = body_bytes;
+    exchange->status = (uint16_t)response->status;
+    exchange->begun = true;
+    head = head_of(exchange, response, 0);
+    if (head.content_length != RESPONSE_LENGTH_NONE) {
+        head.content_length = framing_of(exchange, response->status);
+        if (exchange->last)
+            head.connection = CONNECTION_CLOSE;
+    }
+    if (write_copied(connection, &head, slice_of(NULL, 0)))
+        connection_touch(connection);
+    else
+        connection_close(connection);
+}
+
+static bool write_text(struct connection *connection, slice text)
+{
+    struct output_store *store = &connection->loop->output_store;
+    char *out = output_reserve(&connection->output, store, text.length);
+
+    if (!out)
+        return false;
+    memcpy(out, text.bytes, text.length);
+    output_commit(&connection->output, store, text.length);
+    return true;
+}
+
+static bool write_piece(struct pyrs_exchange *exchange, const struct lent *piece,
+                        bool *borrowed)
+{
+    struct connection *connection = connection_of(exchange);
+    char size[CHUNK_FRAME_BYTES_MAX];
+    int size_bytes = snprintf(size, sizeof size, "%zx\r\n", piece->bytes.length);
+
+    if (exchange->chunked &&
+        !write_text(connection, slice_of(size, (size_t)size_bytes)))
+        return false;
+    if (piece->bytes.length > BODY_COPY_BYTES_MAX && piece->release)
+        *borrowed = borrow(connection, piece);
+    if (!*borrowed && !write_text(connection, piece->bytes))
+        return false;
+    return !exchange->chunked || write_text(connection, SLICE("\r\n"));
+}
+
+void answer_send(struct pyrs_exchange *exchange, const struct lent *given)
+{
+    struct connection *connection = connection_of(exchange);
+    struct lent piece = *given;
+    bool borrowed = false;
+
+    if (exchange->body_left >= 0 && piece.bytes.length > (size_t)exchange->body_left) {
+        pyrs_exchange_log(exchange, PYRS_LOG_ERROR,
+                          PYRS_TEXT("the body is longer than announced: cut there"));
+        piece.bytes.length = (size_t)exchange->body_left;
+    }
+    if (piece.bytes.length > 0 && !answer_has_no_body(exchange, exchange->status)) {
+        if (!write_piece(exchange, &piece, &borrowed)) {
+            if (!borrowed)
+                release_lent(exchange, &piece);
+            connection_close(connection);
+            return;
+        }
+        exchange->body_sent += piece.bytes.length;
+        if (exchange->body_left >= 0)
+            exchange->body_left -= (int64_t)piece.bytes.length;
+        connection_touch(connection);
+    }
+    if (!borrowed)
+        release_lent(exchange, &piece);
+}
+
+void answer_end(struct pyrs_exchange *exchange, bool complete)
+{
+    struct connection *connection = connection_of(exchange);
+
+    if (complete && exchange->body_left > 0 &&
+        !answer_has_no_body(exchange, exchange->status)) {
+        pyrs_exchange_log(
+            exchange, PYRS_LOG_ERROR,
+            PYRS_TEXT("the body is shorter than announced: the connection is cut"));
+        complete = false;
+    }
+    if (complete && exchange->chunked)
+        complete = write_text(connection, SLICE("0\r\n\r\n"));
+    count(exchange);
+    if (complete)
+        connection_touch(connection);
+    else
+        connection_cut(connection);
+}
+
+/* What one batch may add to the output is bounded as well. */
+enum pyrs_flow answer_flow(const struct pyrs_exchange *exchange)
+{
+    const struct connection *connection = connection_of(exchange);
+
+    if (connection->state == CONNECTION_CLOSED || exchange->superseded ||
+        (exchange->begun && answer_has_no_body(exchange, exchange->status)))
+        return PYRS_FLOW_GONE;
+    return connection->output.bytes > OUTPUT_HIGH_WATER_BYTES ? PYRS_FLOW_PAUSE
+                                                              : PYRS_FLOW_GO_ON;
+}

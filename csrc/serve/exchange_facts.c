@@ -1,0 +1,158 @@
+/* exchange_facts.c - what an endpoint may ask of its exchange, on whichever thread. */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../http/response_head.h"
+#include "http1.h"
+
+static struct pyrs_slice public_slice(slice part)
+{
+    return (struct pyrs_slice){part.bytes, part.length};
+}
+
+static struct pyrs_slice head_part(const struct pyrs_exchange *exchange, span part)
+{
+    return public_slice(span_in(exchange->bytes, part));
+}
+
+struct pyrs_slice pyrs_exchange_method(const struct pyrs_exchange *exchange)
+{
+    return head_part(exchange, exchange->head.method_name);
+}
+
+struct pyrs_slice pyrs_exchange_raw_target(const struct pyrs_exchange *exchange)
+{
+    return head_part(exchange, exchange->head.raw_target);
+}
+
+struct pyrs_slice pyrs_exchange_raw_path(const struct pyrs_exchange *exchange)
+{
+    return head_part(exchange, exchange->head.target.path);
+}
+
+struct pyrs_slice pyrs_exchange_path(const struct pyrs_exchange *exchange)
+{
+    return public_slice(exchange->path);
+}
+
+struct pyrs_slice pyrs_exchange_query(const struct pyrs_exchange *exchange)
+{
+    return head_part(exchange, exchange->head.target.query);
+}
+
+struct pyrs_slice pyrs_exchange_body(const struct pyrs_exchange *exchange)
+{
+    return public_slice(exchange->body);
+}
+
+uint32_t pyrs_exchange_version_minor(const struct pyrs_exchange *exchange)
+{
+    return exchange->head.version_minor;
+}
+
+uint32_t pyrs_exchange_header_count(const struct pyrs_exchange *exchange)
+{
+    return exchange->head.header_count;
+}
+
+void pyrs_exchange_header_at(const struct pyrs_exchange *exchange, uint32_t index,
+                             struct pyrs_slice *name, struct pyrs_slice *value)
+{
+    assert(index < exchange->head.header_count);
+    *name = head_part(exchange, exchange->headers[index].name);
+    *value = head_part(exchange, exchange->headers[index].value);
+}
+
+struct pyrs_slice pyrs_exchange_header(const struct pyrs_exchange *exchange,
+                                       struct pyrs_slice name)
+{
+    const struct header *header = request_head_find(&exchange->head, exchange->bytes,
+                                                    slice_of(name.bytes, name.length));
+
+    return header ? head_part(exchange, header->value) : (struct pyrs_slice){0};
+}
+
+uint32_t pyrs_exchange_param_count(const struct pyrs_exchange *exchange)
+{
+    return exchange->match.param_count;
+}
+
+enum pyrs_param_kind pyrs_exchange_param_at(const struct pyrs_exchange *exchange,
+                                            uint32_t index, struct pyrs_slice *name,
+                                            struct pyrs_slice *value)
+{
+    const struct route_param *param = &exchange->match.route->params[index];
+
+    assert(index < exchange->match.param_count);
+    *name = public_slice(param->name);
+    *value = public_slice(span_in(exchange->path.bytes, exchange->match.params[index]));
+    return param->kind;
+}
+
+static uint16_t write_address(const union socket_address *from,
+                              char address[PYRS_ADDRESS_BYTES])
+{
+    *address = '\0';
+    if (from->any.sa_family == AF_INET6) {
+        uv_ip6_name(&from->ipv6, address, PYRS_ADDRESS_BYTES);
+        return ntohs(from->ipv6.sin6_port);
+    }
+    if (from->any.sa_family == AF_INET) {
+        uv_ip4_name(&from->ipv4, address, PYRS_ADDRESS_BYTES);
+        return ntohs(from->ipv4.sin_port);
+    }
+    return 0;
+}
+
+uint16_t pyrs_exchange_client(const struct pyrs_exchange *exchange,
+                              char address[PYRS_ADDRESS_BYTES])
+{
+    return write_address(&exchange->http1->connection.peer, address);
+}
+
+uint16_t pyrs_exchange_server(const struct pyrs_exchange *exchange,
+                              char address[PYRS_ADDRESS_BYTES])
+{
+    const struct connection *connection = &exchange->http1->connection;
+
+    if (!connection->unix_path)
+        return write_address(&connection->local, address);
+    snprintf(address, PYRS_ADDRESS_BYTES, "%s", connection->unix_path);
+    return 0;
+}
+
+void pyrs_exchange_log(struct pyrs_exchange *exchange, int level,
+                       struct pyrs_slice message)
+{
+    struct pyrs_slice method = pyrs_exchange_method(exchange);
+    struct pyrs_slice target = pyrs_exchange_raw_target(exchange);
+    struct log *log = http1_service(exchange->http1)->site->log;
+    size_t room = message.length + method.length + target.length + 32;
+    char *text;
+    int length;
+
+    if (!log_has_level(log, level) || !(text = malloc(room)))
+        return;
+    length = snprintf(text, room, "\"%.*s %.*s HTTP/1.%u\" %.*s", (int)method.length,
+                      method.bytes, (int)target.length, target.bytes,
+                      exchange->head.version_minor, (int)message.length, message.bytes);
+    log_write(log, level, slice_of(text, (size_t)length));
+    free(text);
+}
+
+bool pyrs_field_is_valid(struct pyrs_slice name, struct pyrs_slice value)
+{
+    static const slice OURS[] = {
+        {"content-length", 14}, {"transfer-encoding", 17},
+        {"connection", 10},     {"date", 4},
+        {"server", 6},          {"keep-alive", 10},
+        {"upgrade", 7},
+    };
+    slice given = slice_of(name.bytes, name.length);
+
+    for (size_t i = 0; i < sizeof OURS / sizeof *OURS; i++)
+        if (slice_equal_ignoring_case(given, OURS[i]))
+            return false;
+    return field_is_valid(given, slice_of(value.bytes, value.length));
+}

@@ -1,0 +1,124 @@
+/* mail.c - see mail.h. */
+#include "mail.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "service.h"
+
+bool mailbox_init(struct mailbox *mailbox)
+{
+    mailbox->first = NULL;
+    mailbox->end = &mailbox->first;
+    return uv_mutex_init(&mailbox->lock) == 0;
+}
+
+void mailbox_fini(struct mailbox *mailbox)
+{
+    uv_mutex_destroy(&mailbox->lock);
+}
+
+static struct mail *new_letter(enum mail_kind kind, struct pyrs_exchange *exchange,
+                               size_t bytes)
+{
+    struct mail *mail = malloc(sizeof *mail + bytes);
+
+    if (!mail)
+        return NULL;
+    *mail = (struct mail){.exchange = exchange, .kind = kind};
+    return mail;
+}
+
+struct mail *mail_new(enum mail_kind kind, struct pyrs_exchange *exchange)
+{
+    struct mail *mail;
+
+    while (!(mail = new_letter(kind, exchange, 0)))
+        uv_sleep(1);
+    return mail;
+}
+
+static bool is_copied(size_t length, void (*release)(void *owner))
+{
+    return length <= BODY_COPY_BYTES_MAX || !release;
+}
+
+static struct pyrs_slice copy(char **out, struct pyrs_slice part)
+{
+    struct pyrs_slice copied = {*out, part.length};
+
+    if (part.length)
+        memcpy(*out, part.bytes, part.length);
+    *out += part.length;
+    return copied;
+}
+
+struct mail *mail_of_response(enum mail_kind kind, struct pyrs_exchange *exchange,
+                              const struct pyrs_response *response)
+{
+    bool body_copied = is_copied(response->body.length, response->release);
+    size_t body_bytes = body_copied ? response->body.length : 0;
+    struct mail *mail = new_letter(kind, exchange,
+                                   response->content_type.length +
+                                       response->fields.length + body_bytes);
+    char *out;
+
+    if (!mail)
+        return NULL;
+    out = mail->bytes;
+    mail->response = *response;
+    mail->response.content_type = copy(&out, response->content_type);
+    mail->response.fields = copy(&out, response->fields);
+    if (!body_copied)
+        return mail;
+    mail->response.body = copy(&out, response->body);
+    mail->response.release = NULL;
+    if (response->release)
+        response->release(response->owner);
+    return mail;
+}
+
+struct mail *mail_of_piece(struct pyrs_exchange *exchange, const struct lent *piece)
+{
+    bool copied = is_copied(piece->bytes.length, piece->release);
+    struct mail *mail =
+        new_letter(MAIL_SEND, exchange, copied ? piece->bytes.length : 0);
+
+    if (!mail)
+        return NULL;
+    mail->piece = *piece;
+    if (!copied)
+        return mail;
+    memcpy(mail->bytes, piece->bytes.bytes, piece->bytes.length);
+    mail->piece.bytes.bytes = mail->bytes;
+    mail->piece.release = NULL;
+    if (piece->release)
+        piece->release(piece->owner);
+    return mail;
+}
+
+/* The loop is woken under the lock: once it has taken the letter, it may be over, and
+ * its wakeup closed. */
+void mail_post(struct service *service, struct mail *mail)
+{
+    struct mailbox *mailbox = &service->mailbox;
+
+    uv_mutex_lock(&mailbox->lock);
+    if (!mailbox->first)
+        loop_wake(&service->loop);
+    *mailbox->end = mail;
+    mailbox->end = &mail->next;
+    uv_mutex_unlock(&mailbox->lock);
+}
+
+struct mail *mailbox_take(struct mailbox *mailbox)
+{
+    struct mail *first;
+
+    uv_mutex_lock(&mailbox->lock);
+    first = mailbox->first;
+    mailbox->first = NULL;
+    mailbox->end = &mailbox->first;
+    uv_mutex_unlock(&mailbox->lock);
+    return first;
+}

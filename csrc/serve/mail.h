@@ -1,0 +1,56 @@
+/* mail.h - what other threads have to say to the thread that drives a loop, in order.
+ *
+ * A letter carries its own copy of everything but large bodies, which it borrows. A
+ * mutex is taken for each; the loop is woken for the first of several.
+ */
+#ifndef PYRS_SERVE_MAIL_H
+#define PYRS_SERVE_MAIL_H
+
+#include <uv.h>
+
+#include "answer.h"
+
+enum mail_kind {
+    MAIL_RESPONSE,  /* the whole answer; ends the exchange */
+    MAIL_BEGIN,     /* its head */
+    MAIL_SEND,      /* a piece of its body */
+    MAIL_END,       /* ends the exchange */
+    MAIL_RETURNED,  /* a step is over and the exchange still open */
+    MAIL_WANT_BODY, /* there is room for more of the request's body */
+    MAIL_RECLAIM,   /* what waited for the interpreter is the loop's again */
+};
+
+struct mail {
+    struct mail *next;
+    struct pyrs_exchange *exchange; /* NULL with MAIL_RECLAIM */
+    enum mail_kind kind;
+    bool complete;                 /* of MAIL_END */
+    int64_t body_bytes;            /* of MAIL_BEGIN */
+    struct pyrs_response response; /* of MAIL_RESPONSE and MAIL_BEGIN */
+    struct lent piece;             /* of MAIL_SEND */
+    char bytes[];
+};
+
+struct mailbox {
+    uv_mutex_t lock;
+    struct mail *first, **end;
+};
+
+bool mailbox_init(struct mailbox *mailbox);
+void mailbox_fini(struct mailbox *mailbox);
+
+/* What must be said is said: waits for memory. */
+struct mail *mail_new(enum mail_kind kind, struct pyrs_exchange *exchange);
+
+/* Each NULL if memory is out; the caller's bytes are copied, or stay lent. */
+struct mail *mail_of_response(enum mail_kind kind, struct pyrs_exchange *exchange,
+                              const struct pyrs_response *response);
+struct mail *mail_of_piece(struct pyrs_exchange *exchange, const struct lent *piece);
+
+/* From any thread. The mailbox owns the letter. */
+void mail_post(struct service *service, struct mail *mail);
+
+/* Everything that has come; the caller frees each. */
+struct mail *mailbox_take(struct mailbox *mailbox);
+
+#endif

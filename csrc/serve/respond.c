@@ -1,0 +1,277 @@
+/* respond.c - what an endpoint tells of its exchange: written at once if the thread
+ * drives the loop, mailed to the thread that does if not. */
+#include <assert.h>
+
+#include "body_stream.h"
+#include "http1.h"
+#include "mail.h"
+#include "runner.h"
+#include "steps.h"
+
+/* A handler need not know on which side it is: every call asks again. */
+static bool is_home(struct pyrs_exchange *exchange)
+{
+    return exchange->runner && runner_leave(exchange->runner);
+}
+
+/* Back to the step, which goes on. */
+static void go_on(struct pyrs_exchange *exchange)
+{
+    runner_enter_again(exchange->runner);
+}
+
+/* A mistake in an endpoint must not become bytes that a client takes for another
+ * answer, so it is checked in every build. */
+static bool may_answer(struct pyrs_exchange *exchange, uint32_t status)
+{
+    if (exchange->answered) {
+        pyrs_exchange_log(exchange, PYRS_LOG_ERROR,
+                          PYRS_TEXT("answered twice: the second answer is dropped"));
+        return false;
+    }
+    if (!answer_status_is_valid(status)) {
+        pyrs_exchange_log(exchange, PYRS_LOG_ERROR,
+                          PYRS_TEXT("answered with a status outside 200 to 599"));
+        return false;
+    }
+    return true;
+}
+
+/* ---- by mail ---- */
+
+static void post(struct pyrs_exchange *exchange, struct mail *mail)
+{
+    mail_post(http1_service(exchange->http1), mail);
+}
+
+/* The letter that ends the exchange leaves when the step is over, since the step may
+ * still look at the request. */
+static void post_last(struct pyrs_exchange *exchange, struct mail *mail)
+{
+    if (exchange->runner)
+        exchange->runner->last_mail = mail;
+    else
+        post(exchange, mail);
+}
+
+static void mail_end(struct pyrs_exchange *exchange, bool complete)
+{
+    struct mail *mail = mail_new(MAIL_END, exchange);
+
+    mail->complete = complete && !atomic_load(&exchange->gone);
+    post_last(exchange, mail);
+}
+
+static void mail_response(struct pyrs_exchange *exchange,
+                          const struct pyrs_response *response)
+{
+    struct mail *mail = mail_of_response(MAIL_RESPONSE, exchange, response);
+
+    if (mail) {
+        post_last(exchange, mail);
+        return;
+    }
+    if (response->release)
+        response->release(response->owner);
+    mail_end(exchange, false);
+}
+
+/* A deferred one that pauses is told later: whoever clears the flag has seen it. */
+static enum pyrs_flow mailed_flow(struct pyrs_exchange *exchange)
+{
+    if (atomic_load(&exchange->gone))
+        return PYRS_FLOW_GONE;
+    if (atomic_load(&exchange->unsent) <= OUTPUT_HIGH_WATER_BYTES)
+        return PYRS_FLOW_GO_ON;
+    atomic_store(&exchange->sending_paused, true);
+    if (atomic_load(&exchange->unsent) > OUTPUT_HIGH_WATER_BYTES ||
+        !atomic_exchange(&exchange->sending_paused, false))
+        return PYRS_FLOW_PAUSE;
+    return PYRS_FLOW_GO_ON; /* it was sent in that moment */
+}
+
+/* ---- whole answers ---- */
+
+static void release_body(const struct pyrs_response *response)
+{
+    if (response->release)
+        response->release(response->owner);
+}
+
+void pyrs_exchange_respond(struct pyrs_exchange *exchange,
+                           const struct pyrs_response *response)
+{
+    static const struct pyrs_response FAULT = {.status = 500};
+    bool home = is_home(exchange);
+
+    if (!may_answer(exchange, response->status)) {
+        release_body(response);
+        if (exchange->answered)
+            return;
+        response = &FAULT;
+    }
+    exchange->answered = true;
+    if (exchange->runner)
+        exchange->runner->outcome = STEP_ENDED;
+    if (home)
+        answer_whole(exchange, response);
+    else
+        mail_response(exchange, response);
+}
+
+bool pyrs_exchange_defer(struct pyrs_exchange *exchange)
+{
+    struct runner *runner = exchange->runner;
+
+    assert(runner && !exchange->answered);
+    if (runner_leave(runner)) {
+        if (!steps_defer(exchange)) {
+            runner_enter_again(runner);
+            return false;
+        }
+    }
+    runner->outcome = STEP_DEFERRED;
+    exchange->runner = NULL;
+    return true;
+}
+
+/* ---- answers in pieces ---- */
+
+static enum pyrs_flow tell(struct pyrs_exchange *exchange, enum pyrs_flow flow)
+{
+    exchange->told_gone |= flow == PYRS_FLOW_GONE;
+    return flow;
+}
+
+enum pyrs_flow pyrs_exchange_begin(struct pyrs_exchange *exchange,
+                                   const struct pyrs_response *response,
+                                   int64_t body_bytes)
+{
+    bool home = is_home(exchange);
+    struct pyrs_response head = *response;
+    struct mail *mail;
+
+    if (!may_answer(exchange, response->status))
+        return tell(exchange, PYRS_FLOW_GONE);
+    exchange->answered = true;
+    if (home) {
+        answer_begin(exchange, response, body_bytes);
+        go_on(exchange);
+        return tell(exchange, answer_flow(exchange));
+    }
+    head.body = (struct pyrs_slice){0};
+    head.release = NULL;
+    mail = mail_of_response(MAIL_BEGIN, exchange, &head);
+    if (!mail) {
+        atomic_store(&exchange->gone, true);
+        return tell(exchange, PYRS_FLOW_GONE);
+    }
+    mail->body_bytes = body_bytes;
+    post(exchange, mail);
+    if (answer_has_no_body(exchange, response->status))
+        return tell(exchange, PYRS_FLOW_GONE);
+    return tell(exchange, mailed_flow(exchange));
+}
+
+static void mail_piece(struct pyrs_exchange *exchange, const struct lent *piece)
+{
+    size_t length = piece->bytes.length;
+    struct mail *mail =
+        atomic_load(&exchange->gone) ? NULL : mail_of_piece(exchange, piece);
+
+    if (mail) {
+        atomic_fetch_add(&exchange->unsent, length);
+        post(exchange, mail);
+        return;
+    }
+    atomic_store(&exchange->gone, true);
+    if (piece->release)
+        piece->release(piece->owner);
+}
+
+enum pyrs_flow pyrs_exchange_send(struct pyrs_exchange *exchange,
+                                  struct pyrs_slice bytes, void (*release)(void *owner),
+                                  void *owner)
+{
+    struct lent piece = {slice_of(bytes.bytes, bytes.length), release, owner};
+
+    assert(exchange->answered);
+    if (!is_home(exchange)) {
+        mail_piece(exchange, &piece);
+        return tell(exchange, mailed_flow(exchange));
+    }
+    answer_send(exchange, &piece);
+    go_on(exchange);
+    return tell(exchange, answer_flow(exchange));
+}
+
+enum pyrs_flow pyrs_exchange_flow(struct pyrs_exchange *exchange)
+{
+    enum pyrs_flow flow;
+
+    if (!is_home(exchange))
+        return tell(exchange, mailed_flow(exchange));
+    flow = answer_flow(exchange);
+    go_on(exchange);
+    return tell(exchange, flow);
+}
+
+void pyrs_exchange_end(struct pyrs_exchange *exchange, bool complete)
+{
+    bool home = is_home(exchange);
+
+    if (exchange->runner) {
+        assert(exchange->runner->outcome == STEP_OPEN);
+        exchange->runner->outcome = STEP_ENDED;
+    }
+    if (!home)
+        mail_end(exchange, complete && exchange->answered);
+    else
+        steps_end_answer(exchange, complete && exchange->answered);
+}
+
+void *pyrs_exchange_state(const struct pyrs_exchange *exchange)
+{
+    return exchange->state;
+}
+
+void pyrs_exchange_set_state(struct pyrs_exchange *exchange, void *state)
+{
+    exchange->state = state;
+}
+
+/* ---- the request's body, as it arrives ---- */
+
+bool pyrs_exchange_body_streams(const struct pyrs_exchange *exchange)
+{
+    return exchange->stream != NULL;
+}
+
+static int64_t read_whole(struct pyrs_exchange *exchange, char *bytes, size_t room)
+{
+    size_t left = exchange->body.length - exchange->body_read;
+
+    if (left < room)
+        room = left;
+    if (room == 0)
+        return PYRS_BODY_END;
+    memcpy(bytes, exchange->body.bytes + exchange->body_read, room);
+    exchange->body_read += room;
+    return (int64_t)room;
+}
+
+int64_t pyrs_exchange_read(struct pyrs_exchange *exchange, char *bytes, size_t room,
+                           bool wait)
+{
+    bool tell_loop;
+    int64_t taken;
+
+    if (!exchange->stream)
+        return read_whole(exchange, bytes, room);
+    do {
+        taken = body_stream_take(exchange->stream, bytes, room, wait, &tell_loop);
+        if (tell_loop)
+            post(exchange, mail_new(MAIL_WANT_BODY, exchange));
+    } while (taken == PYRS_BODY_WAIT && wait);
+    return taken;
+}
