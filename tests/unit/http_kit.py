@@ -502,3 +502,55 @@ def write_content_range(range_: tuple[int, int] | None, length: int) -> bytes:
     written = lib.content_range_write(given, length, out)
     assert out[lib.CONTENT_RANGE_BYTES_MAX] == b"\x5a"
     return bytes(ffi.buffer(out, written))
+
+
+# ---- what files are written with ----
+
+
+def write_decimal(number: int) -> bytes:
+    return _written(lib.write_decimal, number, lib.DECIMAL_DIGITS_MAX)
+
+
+def write_hex(number: int) -> bytes:
+    return _written(lib.write_hex, number, lib.HEX_DIGITS_MAX)
+
+
+def _written(write: Any, number: int, most: int) -> bytes:
+    room = slice_(bytes(most))
+    out = ffi.cast("char *", room.bytes)
+    return bytes(ffi.buffer(out, write(out, number) - out))
+
+
+def field_lines(lines: bytes) -> list[tuple[bytes, bytes, bytes]]:
+    """Line, name and value of each."""
+    rest, field = ffi.new("slice *", slice_(lines)), ffi.new("struct field_line *")
+    found = []
+    while lib.field_line_next(rest, field):
+        parts = bytes_of(field.line), bytes_of(field.name), bytes_of(field.value)
+        found.append(parts)
+    assert rest.length == 0
+    return found
+
+
+def write_byteranges(
+    content: bytes, ranges: list[tuple[int, int]], boundary: bytes, content_type: bytes
+) -> bytes:
+    """A whole body."""
+    body = ffi.new(
+        "struct byteranges *",
+        (kept_slice(boundary), kept_slice(content_type), len(content)),
+    )
+    set_ = ffi.new("struct range_set *", {"count": len(ranges)})
+    set_.ranges[0 : len(ranges)] = ranges
+    parts: list[tuple[Any, bytes]] = [
+        (ffi.addressof(set_.ranges[at]), content[first : first + length])
+        for at, (first, length) in enumerate(ranges)
+    ]
+    whole = b""
+    for range_, data in [*parts, (ffi.NULL, b"")]:
+        size = lib.byteranges_head_size(body, range_)
+        out = ffi.cast("char *", slice_(bytes(size)).bytes)
+        assert lib.byteranges_write_head(body, range_, out) == out + size
+        whole += bytes(ffi.buffer(out, size)) + data
+    assert lib.byteranges_size(body, set_) == len(whole)
+    return whole
