@@ -259,14 +259,25 @@ void output_spend(struct output_store *store, void (*release)(void *owner), void
     end_segment(store, segment);
 }
 
-void output_release_spent(struct output_store *store)
+struct segment *output_take_spent(struct output_store *store)
 {
-    struct segment *segment;
+    struct segment *spent = store->spent;
 
-    while ((segment = store->spent)) {
-        store->spent = segment->next;
+    store->spent = NULL;
+    return spent;
+}
+
+void output_release(struct output_store *store, struct segment *spent)
+{
+    while (spent) {
+        struct segment *segment = spent;
+
+        spent = segment->next;
         segment->release(segment->owner);
-        pool_give(&store->segments, segment);
+        if (store)
+            pool_give(&store->segments, segment);
+        else
+            free(segment); /* as a full pool would */
     }
 }
 

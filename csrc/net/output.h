@@ -108,9 +108,13 @@ void output_drop_all(struct output *output, struct output_store *store);
 void output_spend(struct output_store *store, void (*release)(void *owner),
                   void *owner);
 
-/* Releases what was borrowed and is spent; for borrowers that need an interpreter, the
- * caller is attached to it. */
-void output_release_spent(struct output_store *store);
+/* What was borrowed and is spent, to be released. */
+struct segment *output_take_spent(struct output_store *store);
+
+/* Releases such a list; for borrowers that need an interpreter, the caller is attached
+ * to it. The segments go back to the store, or, if that is not the caller's any more
+ * (NULL), to the heap. */
+void output_release(struct output_store *store, struct segment *spent);
 
 /* Moves what lies in the slab to memory of its own. False if memory is out. */
 bool output_keep(struct output *output, struct output_store *store);

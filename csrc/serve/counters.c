@@ -29,9 +29,17 @@ static void add_counters(struct pyrs_counters *sum, const struct service *servic
 void pyrs_server_counters(const struct pyrs_server *server,
                           struct pyrs_counters *counters)
 {
+    const struct crew *crew = &server->crew;
+
     *counters = (struct pyrs_counters){0};
     for (uint32_t i = 0; i < server->site.settings.thread_count; i++)
         add_counters(counters, &server->services[i]);
+    counters->handler_time_ns += atomic_load(&crew->counters.handler_time_ns);
+    counters->hand_overs = atomic_load(&crew->counters.hand_overs);
+    counters->marks = atomic_load(&crew->marks.count);
+    counters->threads = atomic_load(&crew->counters.threads);
+    counters->threads_busy = atomic_load(&crew->counters.threads_busy);
+    counters->thread_waits = atomic_load(&crew->counters.waits);
 }
 
 uint32_t pyrs_rejection_count(void)

@@ -12,7 +12,9 @@
 /* A handler need not know on which side it is: every call asks again. */
 static bool is_home(struct pyrs_exchange *exchange)
 {
-    return exchange->runner && runner_leave(exchange->runner);
+    struct runner *runner = exchange->runner;
+
+    return runner && runner_leave(runner) && runner->role == RUNNER_DRIVES;
 }
 
 /* Back to the step, which goes on. */
@@ -126,11 +128,11 @@ bool pyrs_exchange_defer(struct pyrs_exchange *exchange)
     struct runner *runner = exchange->runner;
 
     assert(runner && !exchange->answered);
-    if (runner_leave(runner)) {
-        if (!steps_defer(exchange)) {
-            runner_enter_again(runner);
-            return false;
-        }
+    if (!is_home(exchange)) {
+        post(exchange, mail_new(MAIL_DEFERRED, exchange));
+    } else if (!steps_defer(exchange)) {
+        go_on(exchange);
+        return false;
     }
     runner->outcome = STEP_DEFERRED;
     exchange->runner = NULL;

@@ -1,9 +1,14 @@
 /* runner.c - see runner.h. */
 #include "runner.h"
 
-#include <stddef.h>
+#include "crew.h"
 
 bool runner_meet_challenge(struct runner *runner)
 {
-    return runner->service != NULL;
+    bool drives;
+
+    uv_mutex_lock(&runner->crew->lock);
+    drives = runner->role == RUNNER_DRIVES;
+    uv_mutex_unlock(&runner->crew->lock);
+    return drives;
 }

@@ -29,31 +29,39 @@ enum step_outcome {
     STEP_DEFERRED, /* somebody else has it: it must not be touched any more */
 };
 
+enum runner_role {
+    RUNNER_DRIVES, /* a loop */
+    RUNNER_VISITS, /* runs what a loop that it has lost leaves to it (crew.h) */
+    RUNNER_FREE,   /* neither */
+};
+
 struct runner {
     _Atomic uint64_t step;   /* odd: in foreign code, or waiting to be let in */
     _Atomic bool challenged; /* the watch wants its loop, or has it */
-    struct pyrs_exchange
-        *exchange;           /* of the step; NULL: it waits for the interpreter */
-    struct service *service; /* whose loop it drives; NULL: none. Written under the
-                                crew's lock, read by the thread itself without */
-    struct crew *crew;       /* NULL: nobody watches */
-    enum step_outcome outcome;
-    struct mail *last_mail; /* what ends the exchange: sent when the step is over */
-    uint64_t step_seen;     /* the watch's */
+    _Atomic(struct pyrs_exchange *) exchange; /* of the step; NULL: it waits for the
+                                                 interpreter */
+    struct crew *crew;                        /* NULL: nobody watches */
+    struct service *service;                  /* whose loop it drives or has lost */
+    enum runner_role role;     /* written under the crew's lock, and read by the thread
+                                  itself while it is not challenged */
+    bool counts_as_busy;       /* under the crew's lock */
+    enum step_outcome outcome; /* of the step */
+    struct mail *last_mail;    /* what ends the exchange: sent when the step is over */
+    uint64_t step_seen;        /* the watch's */
 };
 
 static inline void runner_enter(struct runner *runner, struct pyrs_exchange *exchange)
 {
     uint64_t step = atomic_load_explicit(&runner->step, memory_order_relaxed);
 
-    runner->exchange = exchange;
+    atomic_store_explicit(&runner->exchange, exchange, memory_order_relaxed);
     atomic_store_explicit(&runner->step, step + 1, memory_order_release);
 }
 
-/* The slow half of runner_leave: asks the watch. */
+/* The slow half of runner_leave: asks under the crew's lock. */
 bool runner_meet_challenge(struct runner *runner);
 
-/* True if the thread still drives its loop. May be asked again. */
+/* True if the thread, which drove a loop before, still does. May be asked again. */
 static inline bool runner_leave(struct runner *runner)
 {
     uint64_t step = atomic_load_explicit(&runner->step, memory_order_relaxed);
@@ -71,7 +79,7 @@ static inline bool runner_leave(struct runner *runner)
 /* Within a step, after runner_leave was true: back to foreign code. */
 static inline void runner_enter_again(struct runner *runner)
 {
-    runner_enter(runner, runner->exchange);
+    runner_enter(runner, atomic_load_explicit(&runner->exchange, memory_order_relaxed));
 }
 
 #endif

@@ -219,15 +219,10 @@ bool pyrs_server_set_error_endpoint(struct pyrs_server *server, uint32_t status,
 
 /* ---- running ---- */
 
-static void run_service(void *argument)
+static void on_loop_over(void *context)
 {
-    struct service *service = argument;
-    const struct interpreter *interpreter = service->site->interpreter;
-    struct pyrs_server *server = service->loop.uv.data;
+    struct pyrs_server *server = context;
 
-    loop_run(&service->loop);
-    if (interpreter)
-        interpreter->thread_end(interpreter->context);
     atomic_fetch_sub(&server->services_running, 1);
     uv_async_send(&server->control.wakeup);
 }
@@ -240,7 +235,6 @@ static bool open_services(struct pyrs_server *server, struct pyrs_error *error)
         int code;
 
         if (service_init(&server->services[i], &server->site, &code)) {
-            server->services[i].loop.uv.data = server;
             continue;
         }
         while (i > 0)
@@ -264,19 +258,25 @@ void server_wind_up(struct pyrs_server *server)
 }
 
 /* A loop whose thread cannot be made is wound up here. */
-static uint32_t start_threads(struct pyrs_server *server, uv_thread_t *threads)
+static uint32_t start_threads(struct pyrs_server *server)
 {
     uint32_t count = server->site.settings.thread_count;
     uint32_t started = 0;
 
     atomic_store(&server->services_running, count);
-    while (started < count && uv_thread_create(&threads[started], run_service,
-                                               &server->services[started]) == 0)
+    while (started < count &&
+           crew_drive(&server->crew, started, &server->services[started]))
         started++;
     if (started < count)
         server_stop_services(server, loop_stop_at_once);
-    for (uint32_t i = started; i < count; i++)
-        run_service(&server->services[i]);
+    for (uint32_t i = started; i < count; i++) {
+        loop_run(&server->services[i].loop);
+        on_loop_over(server);
+    }
+    if (!crew_watch(&server->crew))
+        server_log_text(server, PYRS_LOG_WARNING,
+                        "handlers that block will stall their loop: the system has no "
+                        "membarrier, or no thread for the watch");
     return started;
 }
 
@@ -295,37 +295,33 @@ bool pyrs_server_run(struct pyrs_server *server, bool handle_signals,
                      struct pyrs_error *error)
 {
     uint32_t count = server->site.settings.thread_count;
-    uv_thread_t *threads;
     uint32_t started;
     bool clean;
 
     if (server->has_run)
         return error_set(error, 0, "a server runs only once");
     server->has_run = true;
-    threads = calloc(count, sizeof *threads);
-    if (!threads)
+    if (!crew_init(&server->crew, &server->site, count))
         return error_set(error, ENOMEM, "out of memory");
+    server->crew.loop_over = on_loop_over;
+    server->crew.context = server;
     if (!open_services(server, error) || !server_start_listeners(server, error)) {
-        free(threads);
+        crew_fini(&server->crew);
         return false;
     }
     if (handle_signals)
         server_take_signals(server);
-    started = start_threads(server, threads);
+    started = start_threads(server);
     server_look_at_control(&server->control.wakeup); /* a stop may have come before */
     if (atomic_load(&server->services_running) > 0)
         uv_run(&server->control.uv, UV_RUN_DEFAULT);
     uv_timer_stop(&server->control.stop_timer);
     if (handle_signals)
         server_give_signals_back(server);
-    if (server->abandoned) {
-        free(threads);
+    if (server->abandoned)
         return false;
-    }
-    for (uint32_t i = 0; i < started; i++)
-        uv_thread_join(&threads[i]);
+    crew_fini(&server->crew);
     clean = close_services(server);
-    free(threads);
     if (started < count)
         return error_set(error, EAGAIN, "cannot make a thread for each of %u loops",
                          count);

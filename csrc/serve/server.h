@@ -11,6 +11,7 @@
 #include <signal.h>
 
 #include "../net/listener.h"
+#include "crew.h"
 #include "service.h"
 #include "site.h"
 
@@ -40,6 +41,7 @@ struct pyrs_server {
     struct bound *bound;
     uint32_t bound_count;
     struct service *services; /* one for each loop */
+    struct crew crew;
     struct control control;
     bool has_run;
     bool abandoned; /* a handler never returned: its thread still uses all this */

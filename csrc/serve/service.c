@@ -3,10 +3,12 @@
 
 #include <stdio.h>
 
+#include "crew.h"
 #include "exchange.h"
 #include "http1.h"
 #include "site.h"
 #include "steps.h"
+#include "watch.h"
 
 /* A closed connection that nobody reads from gets this long to take the last answer. */
 enum { LINGER_TIMEOUT_MS = 2000 };
@@ -83,50 +85,119 @@ struct visit {
     uint64_t since_ns;
 };
 
+static void detach(struct visit *visit)
+{
+    visit->interpreter->detach(visit->interpreter->context, visit->attached);
+    visit->interpreter = NULL;
+}
+
 static void visit_end(struct service *service, struct visit *visit)
 {
     if (!visit->interpreter)
         return;
     counter_add(&service->counters.handler_time_ns, uv_hrtime() - visit->since_ns);
     service->attached = false;
-    visit->interpreter->detach(visit->interpreter->context, visit->attached);
-    visit->interpreter = NULL;
+    detach(visit);
 }
 
-static void visit_begin(struct service *service, struct visit *visit,
-                        const struct interpreter *interpreter)
+/* The loop is somebody else's: nothing of it is touched any more. */
+static bool visit_lost(struct visit *visit)
 {
     if (visit->interpreter)
-        return;
+        detach(visit);
+    return false;
+}
+
+/* Waiting for the interpreter counts as a step. False: the loop went to another thread
+ * meanwhile; this one is attached, and has still to call crew_visit. */
+static bool visit_begin(struct service *service, struct visit *visit,
+                        const struct interpreter *interpreter)
+{
+    struct runner *runner = service->runner;
+
+    if (visit->interpreter)
+        return true;
+    runner_enter(runner, NULL);
+    watch_look_out(runner->crew);
     visit->attached = interpreter->attach(interpreter->context);
     visit->interpreter = interpreter;
+    if (!runner_leave(runner))
+        return false;
     visit->since_ns = uv_hrtime();
     service->attached = true;
+    return true;
+}
+
+/* Another thread may run it, or has to. */
+static bool run_beside(struct service *service, struct pyrs_exchange *exchange)
+{
+    bool for_visitor = service->visited && exchange->endpoint->class->interpreter;
+
+    if (!exchange->started && exchange->http1->connection.state != CONNECTION_OPEN)
+        return false; /* it will not run at all */
+    if (!for_visitor && !steps_belong_beside(exchange))
+        return false;
+    if (!steps_send_away(exchange)) {
+        connection_close(&exchange->http1->connection);
+        return false; /* which it will notice */
+    }
+    if (for_visitor) {
+        crew_leave_to_visitor(service->runner->crew, service, exchange);
+        return true;
+    }
+    if (crew_run(service->runner->crew, exchange))
+        return true;
+    steps_come_home(exchange);
+    return false;
+}
+
+static struct pyrs_exchange *take_ready(struct service *service)
+{
+    struct link *link = list_take_first(&service->ready);
+
+    if (!link)
+        return NULL;
+    service->loop.ready_count--;
+    return CONTAINER_OF(link, struct pyrs_exchange, queue);
+}
+
+/* As visit_begin; the exchange is ready meanwhile, whichever thread may run it then. */
+static bool visit_begin_for(struct service *service, struct visit *visit,
+                            struct pyrs_exchange *exchange)
+{
+    const struct interpreter *needed = exchange->endpoint->class->interpreter;
+
+    if (!needed || visit->interpreter || service->visited)
+        return true;
+    list_prepend(&service->ready, &exchange->queue);
+    service->loop.ready_count++;
+    if (!visit_begin(service, visit, needed))
+        return false;
+    (void)take_ready(service);
+    return true;
 }
 
 bool service_run_ready(struct loop *loop)
 {
     struct service *service = service_of(loop);
+    struct runner *runner = service->runner;
     struct visit visit = {0};
-    struct link *link;
+    struct pyrs_exchange *exchange;
 
-    while ((link = list_take_first(&service->ready))) {
-        struct pyrs_exchange *exchange =
-            CONTAINER_OF(link, struct pyrs_exchange, queue);
-        const struct interpreter *needed = exchange->endpoint->class->interpreter;
-
-        loop->ready_count--;
-        if (steps_must_wait(exchange))
+    while ((exchange = take_ready(service))) {
+        if (steps_must_wait(exchange) || run_beside(service, exchange))
             continue;
-        if (needed) /* a C endpoint between two in Python does not mind being attached
-                     */
-            visit_begin(service, &visit, needed);
+        if (!visit_begin_for(service, &visit, exchange)) {
+            crew_visit(runner);
+            return visit_lost(&visit);
+        }
         if (!steps_run(exchange))
-            return false;
+            return visit_lost(&visit);
     }
     visit_end(service, &visit);
-    while ((link = list_take_first(&service->again)))
-        steps_make_ready(CONTAINER_OF(link, struct pyrs_exchange, queue));
+    while (!list_is_empty(&service->again))
+        steps_make_ready(CONTAINER_OF(list_take_first(&service->again),
+                                      struct pyrs_exchange, queue));
     access_log_flush(&service->access_log);
     return true;
 }
@@ -135,14 +206,35 @@ bool service_release_spent(struct loop *loop)
 {
     struct service *service = service_of(loop);
     const struct interpreter *interpreter = service->site->interpreter;
-    void *attached = NULL;
+    struct runner *runner = service->runner;
+    struct visit visit = {0};
+    struct segment *spent;
 
-    if (interpreter)
-        attached = interpreter->attach(interpreter->context);
-    output_release_spent(&loop->output_store);
-    if (interpreter)
-        interpreter->detach(interpreter->context, attached);
+    if (service->visited)
+        return true; /* when that thread is gone */
+    spent = output_take_spent(&loop->output_store);
+    if (interpreter && !visit_begin(service, &visit, interpreter)) {
+        output_release(NULL, spent);
+        crew_visit(runner);
+        return visit_lost(&visit);
+    }
+    output_release(&loop->output_store, spent);
+    visit_end(service, &visit);
     return true;
+}
+
+void service_driven_by(struct service *service, struct runner *runner)
+{
+    service->runner = runner;
+}
+
+void service_take_over(struct service *service, struct pyrs_exchange *exchange,
+                       bool before_waits)
+{
+    service->attached = false;
+    service->visited |= before_waits;
+    if (exchange)
+        steps_left_behind(exchange);
 }
 
 /* ---- mail ---- */
@@ -162,5 +254,12 @@ void service_read_mail(struct loop *loop)
 
 void service_reclaim(struct service *service)
 {
-    (void)service;
+    struct link exchanges;
+    struct link *link;
+
+    service->visited = false;
+    list_init(&exchanges);
+    crew_take_back(service->runner->crew, service, &exchanges);
+    while ((link = list_take_first(&exchanges)))
+        steps_bring_back(CONTAINER_OF(link, struct pyrs_exchange, queue));
 }

@@ -35,6 +35,8 @@ struct service {
     struct runner *runner;    /* of the thread that drives the loop */
     struct runner own_runner; /* while no crew does */
     bool attached;            /* that thread is, to the site's interpreter */
+    bool visited; /* another thread waits for the interpreter, or has it, for this loop
+                   */
     struct pool exchange_pool;
     struct access_log access_log;
     char *scratch; /* in the input slab, behind the bytes being read: resolved paths */
@@ -69,5 +71,13 @@ void service_read_mail(struct loop *loop);
 
 /* Takes back what waited for the interpreter on another thread. */
 void service_reclaim(struct service *service);
+
+/* The runner's thread drives the loop from now on. */
+void service_driven_by(struct service *service, struct runner *runner);
+
+/* Its loop was taken from a thread that runs `exchange`, or waits for the interpreter.
+ */
+void service_take_over(struct service *service, struct pyrs_exchange *exchange,
+                       bool before_waits);
 
 #endif

@@ -26,6 +26,10 @@ enum {
     IDLE_TIMEOUT = 75 * SECOND, /* what browsers and proxies expect */
     SEND_TIMEOUT = 30 * SECOND,
     STOP_TIMEOUT = 30 * SECOND,
+    HANDOFF_AFTER_US = 2000, /* what a quick handler never takes; a loop's clients do
+                                not notice it */
+    HANDLER_THREADS = 64,
+    HANDLER_THREADS_MAX = 1024,
     SERVER_NAME_BYTES_MAX = 127,
 };
 
@@ -48,6 +52,8 @@ void pyrs_settings_init(struct pyrs_settings *settings)
         .idle_timeout_ms = IDLE_TIMEOUT,
         .send_timeout_ms = SEND_TIMEOUT,
         .stop_timeout_ms = STOP_TIMEOUT,
+        .handoff_after_us = HANDOFF_AFTER_US,
+        .handler_threads = HANDLER_THREADS,
         .log_level = PYRS_LOG_WARNING,
     };
 }
@@ -75,6 +81,8 @@ bool settings_check(const struct pyrs_settings *settings, struct pyrs_error *err
                     error) &&
            in_range(settings->request_line_bytes_max, 64, settings->head_bytes_max,
                     "request_line_bytes_max", error) &&
+           in_range(settings->handler_threads, 1, HANDLER_THREADS_MAX,
+                    "handler_threads", error) &&
            in_range(settings->headers_max, 1, HEADERS_MAX, "headers_max", error) &&
            in_range(settings->connections_max, 1, 10000000, "connections_max", error);
 }

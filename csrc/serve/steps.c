@@ -8,6 +8,7 @@
 #include "runner.h"
 #include "site.h"
 #include "status_page.h"
+#include "watch.h"
 
 static struct service *service_of_exchange(const struct pyrs_exchange *exchange)
 {
@@ -64,7 +65,7 @@ bool steps_must_wait(struct pyrs_exchange *exchange)
 
 /* ---- the end of an exchange ---- */
 
-static void come_home(struct pyrs_exchange *exchange)
+void steps_come_home(struct pyrs_exchange *exchange)
 {
     if (!exchange->away)
         return;
@@ -88,7 +89,7 @@ static void end_exchange(struct pyrs_exchange *exchange)
     struct http1 *http1 = exchange->http1;
     bool last = exchange->last;
 
-    come_home(exchange);
+    steps_come_home(exchange);
     if (http1->current == exchange)
         http1->current = NULL;
     if (http1->reading == exchange) { /* answered before its body was whole */
@@ -192,6 +193,18 @@ static void begin(struct pyrs_exchange *exchange)
         exchange->deadline_ms = loop_now_ms(&service->loop) + timeout_ms;
 }
 
+/* Of a step on a thread that drives no loop, or has lost it. */
+static void return_away(struct runner *runner, struct pyrs_exchange *exchange)
+{
+    struct mail *last = runner->last_mail;
+
+    runner->last_mail = NULL;
+    if (runner->outcome == STEP_OPEN)
+        last = mail_new(MAIL_RETURNED, exchange);
+    if (last)
+        mail_post(service_of_exchange(exchange), last);
+}
+
 bool steps_run(struct pyrs_exchange *exchange)
 {
     struct service *service = service_of_exchange(exchange);
@@ -207,9 +220,10 @@ bool steps_run(struct pyrs_exchange *exchange)
     exchange->runner = runner;
     runner->outcome = STEP_OPEN;
     runner_enter(runner, exchange);
+    watch_look_out(runner->crew);
     call(exchange);
     if (!runner_leave(runner)) {
-        steps_return_away(runner, exchange);
+        return_away(runner, exchange);
         return false;
     }
     settle(exchange, runner->outcome);
@@ -249,33 +263,45 @@ void steps_left_behind(struct pyrs_exchange *exchange)
     http1_set_timeout(exchange->http1);
 }
 
-void steps_return_away(struct runner *runner, struct pyrs_exchange *exchange)
-{
-    struct mail *last = runner->last_mail;
-
-    runner->last_mail = NULL;
-    if (runner->outcome == STEP_OPEN)
-        last = mail_new(MAIL_RETURNED, exchange);
-    if (last)
-        mail_post(service_of_exchange(exchange), last);
-}
-
 void steps_run_away(struct runner *runner, struct pyrs_exchange *exchange)
 {
     runner->outcome = STEP_OPEN;
     exchange->runner = runner;
+    runner_enter(runner, exchange);
     if (!exchange->started && atomic_load(&exchange->gone))
         pyrs_exchange_end(exchange, false);
     else
         call(exchange);
-    steps_return_away(runner, exchange);
+    (void)runner_leave(runner);
+    return_away(runner, exchange);
+}
+
+bool steps_belong_beside(const struct pyrs_exchange *exchange)
+{
+    const struct crew *crew = service_of_exchange(exchange)->runner->crew;
+    const struct route *route = exchange->match.route;
+    int run = route ? route->options.run : PYRS_RUN_AUTO;
+
+    /* What defers returns at once. */
+    if (!crew || run == PYRS_RUN_LOOP || exchange->endpoint->class->notify ||
+        exchange->endpoint == status_page())
+        return false;
+    if (run == PYRS_RUN_THREAD || exchange->stream)
+        return true;
+    return marks_any(&crew->marks) && marks_have(&crew->marks, marks_place(exchange));
+}
+
+void steps_bring_back(struct pyrs_exchange *exchange)
+{
+    steps_come_home(exchange);
+    steps_make_ready(exchange);
 }
 
 /* ---- letters ---- */
 
 static void deliver_returned(struct pyrs_exchange *exchange)
 {
-    come_home(exchange);
+    steps_come_home(exchange);
     settle(exchange, STEP_OPEN);
 }
 
@@ -294,6 +320,10 @@ static void deliver_lost(struct service *service, struct mail *mail)
     case MAIL_END:
         count_as_cut(mail->exchange);
         end_exchange(mail->exchange);
+        break;
+    case MAIL_DEFERRED:
+        mail->exchange->deferred = true;
+        notify(mail->exchange, PYRS_EVENT_GONE);
         break;
     case MAIL_RETURNED:
         deliver_returned(mail->exchange);
@@ -324,6 +354,11 @@ static void deliver(struct mail *mail)
     case MAIL_END:
         steps_end_answer(exchange, mail->complete);
         end_exchange(exchange);
+        break;
+    case MAIL_DEFERRED:
+        exchange->deferred = true;
+        if (exchange->http1->connection.peer_finished)
+            notify(exchange, PYRS_EVENT_GONE);
         break;
     case MAIL_RETURNED:
         deliver_returned(exchange);

@@ -23,6 +23,9 @@ bool steps_must_wait(struct pyrs_exchange *exchange);
  * another thread drives the loop now. */
 bool steps_run(struct pyrs_exchange *exchange);
 
+/* True if its next step is to run beside the loop. */
+bool steps_belong_beside(const struct pyrs_exchange *exchange);
+
 /* Gives the exchange to other threads: its bytes are moved, those behind it wait. False
  * if memory is out. */
 bool steps_send_away(struct pyrs_exchange *exchange);
@@ -33,11 +36,14 @@ bool steps_defer(struct pyrs_exchange *exchange);
 /* The loop was taken from the thread that runs it. */
 void steps_left_behind(struct pyrs_exchange *exchange);
 
-/* Runs a step on a thread that drives no loop, and mails what comes of it. */
+/* Runs a step on a thread that drives no loop, attached, and mails what comes of it. */
 void steps_run_away(struct runner *runner, struct pyrs_exchange *exchange);
 
-/* What such a thread does when its step is over. */
-void steps_return_away(struct runner *runner, struct pyrs_exchange *exchange);
+/* It is the loop's again. */
+void steps_come_home(struct pyrs_exchange *exchange);
+
+/* What waited away from home, and was not begun, is ready again. */
+void steps_bring_back(struct pyrs_exchange *exchange);
 
 /* Does what the letter says, and frees it. */
 void steps_deliver(struct service *service, struct mail *mail);

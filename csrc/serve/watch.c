@@ -1,0 +1,180 @@
+/* watch.c - see watch.h. */
+#include "watch.h"
+
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "exchange.h"
+#include "mail.h"
+#include "service.h"
+#include "site.h"
+
+/* Looks without anything to see until the watch goes to sleep. */
+enum { IDLE_LOOKS = 16 };
+
+/* ---- challenging a runner ----
+ *
+ * Either its next look at `challenged` sees our store, or our next look at `step` sees
+ * that it has left: membarrier puts a full fence into every running thread of the
+ * process, in the place of the one that runner_leave leaves out. */
+
+static long membarrier(int command)
+{
+    return syscall(__NR_membarrier, command, 0, 0);
+}
+
+bool watch_is_possible(void)
+{
+    return membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0;
+}
+
+/* True: it is still in that step, and asks us before it does anything else. */
+static bool challenge(struct runner *runner, uint64_t step)
+{
+    atomic_store(&runner->challenged, true);
+    membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+    if (atomic_load_explicit(&runner->step, memory_order_acquire) == step)
+        return true;
+    atomic_store(&runner->challenged, false);
+    return false;
+}
+
+/* ---- handing on ---- */
+
+/* Of a runner that is challenged, and so stays in its step. */
+static struct pyrs_exchange *exchange_of(struct runner *runner)
+{
+    return atomic_load_explicit(&runner->exchange, memory_order_relaxed);
+}
+
+/* Each time the route loses a loop, not when the handler returns: until then others
+ * would lose theirs to it. */
+static void mark(struct crew *crew, struct runner *runner)
+{
+    struct pyrs_exchange *exchange = exchange_of(runner);
+
+    if (exchange)
+        marks_set(&crew->marks, marks_place(exchange));
+}
+
+/* The driver is in a handler, or waits for the interpreter: another thread drives on.
+ */
+static void relieve_driver(struct crew *crew, struct post *post, uint64_t step)
+{
+    struct runner *runner = post->driver;
+    struct member *relief = crew_call_member(crew);
+
+    if (!relief)
+        return;
+    if (!challenge(runner, step)) {
+        crew_dismiss(relief);
+        return;
+    }
+    mark(crew, runner);
+    relief->loop = post->service;
+    relief->takes_over = true;
+    relief->exchange = exchange_of(runner);
+    relief->before_waits = relief->exchange == NULL;
+    runner->role = relief->before_waits ? RUNNER_VISITS : RUNNER_FREE;
+    if (relief->before_waits)
+        post->visitor = runner;
+    else
+        crew_count_as_busy(crew, runner);
+    atomic_fetch_add(&crew->counters.hand_overs, 1);
+    crew_send(relief);
+}
+
+/* It runs a handler that blocks: what waits behind it is the loop's again. */
+static void relieve_visitor(struct crew *crew, struct post *post, uint64_t step)
+{
+    struct runner *runner = post->visitor;
+
+    if (!challenge(runner, step))
+        return;
+    mark(crew, runner);
+    runner->role = RUNNER_FREE;
+    post->visitor = NULL;
+    crew_count_as_busy(crew, runner);
+    atomic_fetch_add(&crew->counters.hand_overs, 1);
+    mail_post(post->service, mail_new(MAIL_RECLAIM, NULL));
+}
+
+/* True if it is in the step in which it was at the last look. */
+static bool has_been_long(struct runner *runner, uint64_t *step)
+{
+    bool long_enough;
+
+    *step = atomic_load_explicit(&runner->step, memory_order_acquire);
+    long_enough = (*step & 1) && *step == runner->step_seen;
+    runner->step_seen = *step;
+    return long_enough;
+}
+
+/* True if anything has moved since the last look. */
+static bool look(struct crew *crew, struct post *post)
+{
+    uint64_t seen = post->driver ? post->driver->step_seen : 0;
+    uint64_t step;
+
+    if (post->visitor && has_been_long(post->visitor, &step) &&
+        exchange_of(post->visitor))
+        relieve_visitor(crew, post, step);
+    if (!post->driver)
+        return false;
+    if (has_been_long(post->driver, &step))
+        relieve_driver(crew, post, step);
+    return post->visitor || (step & 1) || step != seen;
+}
+
+static bool any_runs(const struct crew *crew)
+{
+    for (uint32_t i = 0; i < crew->post_count; i++)
+        if (crew->posts[i].driver &&
+            (atomic_load_explicit(&crew->posts[i].driver->step, memory_order_acquire) &
+             1))
+            return true;
+    return false;
+}
+
+/* ---- the thread ---- */
+
+/* Whoever begins to run after the barrier sees that it has to wake us. */
+static void sleep_until_called(struct crew *crew)
+{
+    atomic_store(&crew->watch_sleeps, true);
+    membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+    while (atomic_load(&crew->watch_sleeps) && !crew->stopping && !any_runs(crew))
+        uv_cond_wait(&crew->changed, &crew->lock);
+    atomic_store(&crew->watch_sleeps, false);
+}
+
+void watch_wake(struct crew *crew)
+{
+    uv_mutex_lock(&crew->lock);
+    atomic_store(&crew->watch_sleeps, false);
+    uv_cond_broadcast(&crew->changed);
+    uv_mutex_unlock(&crew->lock);
+}
+
+void watch_run(void *argument)
+{
+    struct crew *crew = argument;
+    uint64_t period_ns = (uint64_t)crew->site->settings.handoff_after_us * 1000;
+    int idle_looks = 0;
+
+    uv_mutex_lock(&crew->lock);
+    while (!crew->stopping) {
+        bool moved = false;
+
+        uv_cond_timedwait(&crew->changed, &crew->lock, period_ns);
+        for (uint32_t i = 0; i < crew->post_count; i++)
+            moved |= look(crew, &crew->posts[i]);
+        idle_looks = moved ? 0 : idle_looks + 1;
+        if (idle_looks < IDLE_LOOKS)
+            continue;
+        sleep_until_called(crew);
+        idle_looks = 0;
+    }
+    uv_mutex_unlock(&crew->lock);
+}
