@@ -1,17 +1,6 @@
 /* field_lines.c - see field_lines.h. */
 #include "field_lines.h"
 
-#include "chars.h"
-
-static slice trimmed(const char *first, const char *end)
-{
-    while (first < end && char_is(*first, CHAR_BLANK))
-        first++;
-    while (first < end && char_is(end[-1], CHAR_BLANK))
-        end--;
-    return slice_of(first, (size_t)(end - first));
-}
-
 bool field_line_next(slice *lines, struct field_line *field)
 {
     const char *begin = lines->bytes, *line_feed, *end, *text_end, *colon;
@@ -26,7 +15,8 @@ bool field_line_next(slice *lines, struct field_line *field)
     colon = memchr(begin, ':', (size_t)(text_end - begin));
     field->line = slice_of(begin, (size_t)(end - begin));
     field->name = slice_of(begin, (size_t)((colon ? colon : text_end) - begin));
-    field->value = trimmed(colon ? colon + 1 : text_end, text_end);
+    begin = colon ? colon + 1 : text_end;
+    field->value = slice_trimmed(slice_of(begin, (size_t)(text_end - begin)));
     *lines = slice_of(end, lines->length - field->line.length);
     return true;
 }

@@ -1,7 +1,6 @@
 /* range.c - see range.h. */
 #include "range.h"
 
-#include "chars.h"
 #include "digits.h"
 
 static slice behind(slice text, size_t count)
@@ -9,21 +8,12 @@ static slice behind(slice text, size_t count)
     return slice_of(text.bytes + count, text.length - count);
 }
 
-static slice trimmed(slice text)
-{
-    while (text.length > 0 && char_is(text.bytes[0], CHAR_BLANK))
-        text = behind(text, 1);
-    while (text.length > 0 && char_is(text.bytes[text.length - 1], CHAR_BLANK))
-        text.length--;
-    return text;
-}
-
 /* The element before the next comma, without the blanks around it. */
 static slice take_element(slice *list)
 {
     const char *comma = memchr(list->bytes, ',', list->length);
     size_t length = comma ? (size_t)(comma - list->bytes) : list->length;
-    slice element = trimmed(slice_of(list->bytes, length));
+    slice element = slice_trimmed(slice_of(list->bytes, length));
 
     *list = behind(*list, comma ? length + 1 : length);
     return element;
