@@ -201,7 +201,7 @@ static bool can_be(const struct date_time *read)
 
 bool http_date_read(slice text, int64_t now, int64_t *unix_seconds)
 {
-    struct date_time read;
+    struct date_time read = {{0}, 0, 0, 0};
 
     assert(now >= 0 && now < UNIX_SECONDS_END);
     for (size_t i = 0; i < sizeof(FORMATS) / sizeof(*FORMATS); i++) {

@@ -32,7 +32,7 @@ class Store:
         return int(self._allocations.value)
 
     def release_spent(self) -> None:
-        lib.output_release_spent(self.store)
+        lib.output_release(self.store, lib.output_take_spent(self.store))
 
     def start_again(self) -> None:
         """As at the end of a turn, when every output was sent or kept."""
