@@ -12,9 +12,8 @@ import pytest
 
 from .c_program import CORE, ROOT, compile_program, environment
 
-PROGRAMS = [
-    Path(__file__).with_name(name) for name in ("connections.c", "later.c", "starts.c")
-]
+NAMES = ("connections.c", "files.c", "later.c", "starts.c")
+PROGRAMS = [Path(__file__).with_name(name) for name in NAMES]
 KIT = Path(__file__).with_name("kit.c")
 CASES = [
     (program, case)
