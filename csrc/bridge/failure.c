@@ -53,14 +53,37 @@ static void log_exception(struct module_state *state, const char *handler,
     Py_DECREF(bytes);
 }
 
+/* The client's doing, whatever it was: the core has told it, if it is still there. */
+static void log_disconnected(const char *handler, struct pyrs_exchange *exchange)
+{
+    char text[512];
+    int length = snprintf(text, sizeof text,
+                          "%.200s: the request's body did not come whole", handler);
+
+    PyErr_Clear();
+    pyrs_exchange_log(exchange, PYRS_LOG_INFO,
+                      (struct pyrs_slice){text, (size_t)length});
+}
+
+void failure_log(struct module_state *state, const char *handler, const char *what,
+                 struct pyrs_exchange *exchange)
+{
+    PyObject *exception;
+
+    if (PyErr_ExceptionMatches(state->policy.client_disconnected_type)) {
+        log_disconnected(handler, exchange);
+        return;
+    }
+    exception = exception_take();
+    log_exception(state, handler, what, exception, exchange);
+    Py_DECREF(exception);
+}
+
 static void log_and_give_500(struct result *result, struct module_state *state,
                              const char *handler, const char *what,
                              struct pyrs_exchange *exchange)
 {
-    PyObject *exception = exception_take();
-
-    log_exception(state, handler, what, exception, exchange);
-    Py_DECREF(exception);
+    failure_log(state, handler, what, exchange);
     result_internal_server_error(result);
 }
 

@@ -28,6 +28,8 @@ static const struct {
      "describe_exception"},
     {offsetof(struct policy, response_type), "pyrs.response", "Response"},
     {offsetof(struct policy, http_error_type), "pyrs.errors", "HTTPError"},
+    {offsetof(struct policy, client_disconnected_type), "pyrs.errors",
+     "ClientDisconnected"},
     {offsetof(struct policy, struct_type), "msgspec", "Struct"},
 };
 
@@ -64,9 +66,12 @@ static bool policy_load(struct policy *policy)
         Py_XSETREF(*slot, object);
     }
     if (PyType_Check(policy->response_type) && PyType_Check(policy->http_error_type) &&
+        PyType_Check(policy->client_disconnected_type) &&
         PyType_Check(policy->struct_type))
         return true;
-    PyErr_SetString(PyExc_TypeError, "Response, HTTPError and Struct must be classes");
+    PyErr_SetString(
+        PyExc_TypeError,
+        "Response, HTTPError, ClientDisconnected and Struct must be classes");
     return false;
 }
 
@@ -76,10 +81,10 @@ static PyObject *bridge_endpoint(PyObject *module, PyObject *args)
 {
     struct module_state *state = module_state(module);
     struct pyrs_endpoint *endpoint;
-    PyObject *callable;
+    PyObject *callable, *settings = Py_None;
     const char *name;
 
-    if (!PyArg_ParseTuple(args, "Os:endpoint", &callable, &name))
+    if (!PyArg_ParseTuple(args, "Os|O:endpoint", &callable, &name, &settings))
         return NULL;
     if (!PyCallable_Check(callable)) {
         PyErr_Format(PyExc_TypeError, "%s is of type %.100s, which cannot be called",
@@ -88,7 +93,7 @@ static PyObject *bridge_endpoint(PyObject *module, PyObject *args)
     }
     if (!policy_load(&state->policy))
         return NULL;
-    endpoint = handler_new(state, callable, name);
+    endpoint = handler_new(state, callable, name, settings);
     return endpoint ? PyLong_FromVoidPtr(endpoint) : NULL;
 }
 
@@ -119,7 +124,7 @@ static PyObject *bridge_check_field(PyObject *module, PyObject *args)
 
 static PyMethodDef bridge_functions[] = {
     {"endpoint", bridge_endpoint, METH_VARARGS,
-     PyDoc_STR("endpoint(callable, name, /)\n--\n\n"
+     PyDoc_STR("endpoint(callable, name, settings=None, /)\n--\n\n"
                "The address of a new pyrs_endpoint that calls callable(request).\n\n"
                "It belongs to the server it is given to; name stands in the log.")},
     {"endpoint_free", bridge_endpoint_free, METH_O,
@@ -173,9 +178,13 @@ static int bridge_exec(PyObject *module)
     if (!make_methods(state) || !make_names(state))
         return -1;
     state->request_type = request_type_new(module);
-    if (!state->request_type)
+    state->body_stream_type = reading_stream_type_new(module);
+    if (!state->request_type || !state->body_stream_type)
         return -1;
-    return PyModule_AddType(module, state->request_type);
+    return PyModule_AddType(module, state->request_type) < 0 ||
+                   PyModule_AddType(module, state->body_stream_type) < 0
+               ? -1
+               : 0;
 }
 
 static int bridge_traverse(PyObject *module, visitproc visit, void *arg)
@@ -183,6 +192,7 @@ static int bridge_traverse(PyObject *module, visitproc visit, void *arg)
     struct module_state *state = module_state(module);
 
     Py_VISIT(state->request_type);
+    Py_VISIT(state->body_stream_type);
     Py_VISIT(state->spare_request);
     for (size_t i = 0; i < POLICY_COUNT; i++)
         Py_VISIT(*policy_slot(&state->policy, i));
@@ -195,6 +205,7 @@ static int bridge_clear(PyObject *module)
 
     Py_CLEAR(state->spare_request);
     Py_CLEAR(state->request_type);
+    Py_CLEAR(state->body_stream_type);
     for (size_t i = 0; i < POLICY_COUNT; i++)
         Py_CLEAR(*policy_slot(&state->policy, i));
     for (int i = 0; i < KNOWN_METHOD_COUNT; i++)

@@ -25,6 +25,7 @@ struct policy {
     PyObject *describe_exception;
     PyObject *response_type;
     PyObject *http_error_type;
+    PyObject *client_disconnected_type;
     PyObject *struct_type;
 };
 
@@ -35,6 +36,7 @@ struct module_state {
     struct interpreter interpreter;
     struct endpoint_class handler_class;
     PyTypeObject *request_type;
+    PyTypeObject *body_stream_type;
     struct request *spare_request; /* NULL, or one that nobody uses */
     PyObject *methods[KNOWN_METHOD_COUNT];
     PyObject *http_versions[2];

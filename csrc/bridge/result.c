@@ -6,6 +6,8 @@
  */
 #include "result.h"
 
+#include <assert.h>
+
 #define HTML  PYRS_TEXT("text/html; charset=utf-8")
 #define PLAIN PYRS_TEXT("text/plain; charset=utf-8")
 #define BYTES PYRS_TEXT("application/octet-stream")
@@ -41,17 +43,24 @@ static inline void set_body(struct result *result, const char *bytes, size_t len
 static inline void result_init(struct result *result)
 {
     result->response = (struct pyrs_response){.status = 200};
+    result->stream = NULL;
     result->content_type = NULL;
     result->has_fields = false;
+}
+
+void result_drop(struct result *result)
+{
+    release_body(result);
+    Py_XDECREF(result->stream);
+    Py_XDECREF(result->content_type);
+    if (result->has_fields)
+        fields_fini(&result->fields);
 }
 
 /* False, with nothing left to send. */
 static bool result_discard(struct result *result)
 {
-    release_body(result);
-    Py_XDECREF(result->content_type);
-    if (result->has_fields)
-        fields_fini(&result->fields);
+    result_drop(result);
     return false;
 }
 
@@ -138,12 +147,23 @@ static bool from_buffer(struct result *result, PyObject *value)
     return true;
 }
 
-/* The handler's own request: its body lies in the exchange until that is answered. */
+/* The handler's own request: its body lies in the exchange until that is answered. One
+ * that arrives is awaited, since a client that sends need not be reading yet. */
 static bool from_own_request(struct result *result, struct request *request)
 {
     struct pyrs_slice type = facts_header(&request->facts, PYRS_TEXT("content-type"));
 
-    result->response.body = pyrs_exchange_body(request->facts.exchange);
+    if (reading_arrives(request)) {
+        PyObject *body = request_part(request, PART_BODY);
+
+        if (!body) {
+            Py_DECREF(request);
+            return false;
+        }
+        (void)from_bytes(result, Py_NewRef(body));
+    } else {
+        result->response.body = request_body(request);
+    }
     result->response.content_type = type.length > 0 ? type : BYTES;
     Py_DECREF(request);
     return true;
@@ -174,6 +194,13 @@ static bool from_other_request(struct result *result, PyObject *value)
     if (type.length > 0)
         str_latin1(type_text, &result->response.content_type.bytes,
                    &result->response.content_type.length);
+    return true;
+}
+
+/* What its items are is seen when the first is there. */
+static bool from_iterator(struct result *result, PyObject *value)
+{
+    result->stream = value;
     return true;
 }
 
@@ -221,6 +248,8 @@ static bool from_rare_value(struct result *result, struct module_state *state,
         return from_bytes(result, value);
     if (is_json_value(state, value))
         return from_json(result, state, value);
+    if (PyIter_Check(value))
+        return from_iterator(result, value);
     if (PyCoro_CheckExact(value))
         return refuse_coroutine(state, value);
     return refuse_type(value);
@@ -415,7 +444,7 @@ bool result_from_http_error(struct result *result, struct module_state *state,
            from_simple_value(result, state, NULL, Py_NewRef(parts.body));
     if (done) {
         /* A message, not a page: nothing in it may run in a browser. */
-        if (PyUnicode_Check(parts.body))
+        if (PyUnicode_Check(parts.body) || result->stream)
             result->response.content_type = PLAIN;
         done = parts_set(result, state, &parts) || result_discard(result);
     }
@@ -435,6 +464,7 @@ void result_internal_server_error(struct result *result)
 
 void result_send(struct result *result, struct pyrs_exchange *exchange)
 {
+    assert(!result->stream);
     pyrs_exchange_respond(exchange, &result->response);
     Py_XDECREF(result->content_type);
     if (result->has_fields)

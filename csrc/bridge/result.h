@@ -1,7 +1,8 @@
 /* result.h - what a handler returned, as a response.
  *
  * A body is lent to the core, with the object that has it; the core copies a small one
- * and gives it back at once, a large one when it has left.
+ * and gives it back at once, a large one when it has left. An iterator is a body that
+ * is still to be made, and goes another way (stream.h).
  *
  *     struct result result;
  *
@@ -16,6 +17,7 @@
 
 struct result {
     struct pyrs_response response;
+    PyObject *stream;       /* new: the iterator that makes the body, or NULL */
     PyObject *content_type; /* new: owns response.content_type, or NULL */
     bool has_fields;
     struct fields fields; /* if has_fields */
@@ -33,7 +35,10 @@ bool result_from_http_error(struct result *result, struct module_state *state,
 /* Of whatever went wrong: it says nothing more. */
 void result_internal_server_error(struct result *result);
 
-/* Answers the exchange and lets go of everything. */
+/* Lets go of everything. */
+void result_drop(struct result *result);
+
+/* Answers the exchange and lets go of everything. Not for a stream: stream.h. */
 void result_send(struct result *result, struct pyrs_exchange *exchange);
 
 #endif

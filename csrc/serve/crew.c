@@ -192,7 +192,8 @@ static bool wait_for_call(struct crew *crew, struct member *member)
     return !crew->stopping;
 }
 
-/* One that was left behind has become free; what waited for a place may go on. */
+/* It drives no loop any more. If its handler counted as one beside the loops, what
+ * waited for a place may go on. */
 static void become_free(struct crew *crew, struct member *member)
 {
     struct link *link;
@@ -232,9 +233,10 @@ static void member_run(void *argument)
 
     uv_mutex_lock(&crew->lock);
     while (wait_for_call(crew, member)) {
-        if (member->loop)
+        if (member->loop) {
             drive(crew, member);
-        become_free(crew, member);
+            become_free(crew, member);
+        }
         run_exchanges(crew, member);
         join_ended(crew);
         stand_by(crew, member);

@@ -40,16 +40,18 @@ struct pyrs_exchange {
     char *kept;                 /* heap block for head, path and body, or NULL */
     struct slab *slab;          /* kept instead of moving the bytes, or NULL */
     struct body_stream *stream; /* of a body that arrives while the endpoint runs */
+    uint32_t number;            /* on its connection */
     uint64_t deadline_ms;       /* for the head of its answer, once it runs; 0: none */
     uint64_t body_sent;         /* bytes of the body, as the client counts them */
     int64_t body_left;          /* of an answer in pieces, -1: as many as come */
     size_t sent_since_drained;
     uint16_t status; /* what the status page answers, or what was answered */
     bool has_incoming;
-    bool last;       /* the connection closes after it */
-    bool started;    /* its endpoint was called */
-    bool away;       /* another thread has it */
-    bool deferred;   /* and may be notified */
+    bool last;     /* the connection closes after it */
+    bool started;  /* its endpoint was called */
+    bool away;     /* another thread has it */
+    bool deferred; /* and may be notified */
+    bool notified_gone;
     bool begun;      /* the head of its answer was written */
     bool chunked;    /* and its body is sent in chunks */
     bool superseded; /* its client was told something else: what comes is dropped */

@@ -22,6 +22,7 @@ static struct http1 *http1_of(struct connection *connection)
 static void run_or_make_ready(struct http1 *http1, struct pyrs_exchange *exchange)
 {
     http1->no_more |= exchange->last;
+    exchange->number = http1->dispatched++;
     http1->pending++;
     if (exchange->endpoint == status_page() && http1->pending == 1)
         steps_answer_page(exchange);
@@ -252,10 +253,11 @@ static void read_no_more(struct http1 *http1)
 
 static bool nothing_more_comes(const struct http1 *http1)
 {
-    if (http1->connection.held || http1->no_more)
+    if (http1->connection.held)
         return false;
     return http1->connection.peer_finished ||
-           (http1->connection.loop->stopping && !http1->reading && http1->pending == 0);
+           (http1->connection.loop->stopping && !http1->no_more && !http1->reading &&
+            http1->pending == 0);
 }
 
 /* Ready exchanges refer to the bytes until the batch is over. */
@@ -364,11 +366,13 @@ static bool timed_out(struct connection *connection)
     }
     if (exchange->stream) {
         request_body_cut(http1, 408);
-        return true;
+    } else {
+        if (!http1->reading_body)
+            forget_head(exchange, "");
+        http1_refuse(http1, exchange, 408);
     }
-    if (!http1->reading_body)
-        forget_head(exchange, "");
-    http1_refuse(http1, exchange, 408);
+    if (connection->state == CONNECTION_OPEN && http1->current)
+        http1_set_timeout(http1); /* the one before it has its own */
     return true;
 }
 

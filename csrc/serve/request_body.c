@@ -221,6 +221,7 @@ static bool begin_stream(struct http1 *http1, struct pyrs_exchange *exchange)
         connection_close(&http1->connection);
         return false;
     }
+    exchange->number = http1->dispatched++;
     http1->pending++;
     steps_make_ready(exchange);
     return true;

@@ -16,12 +16,6 @@ static bool is_home(struct pyrs_exchange *exchange)
     return runner && runner_leave(runner) && runner->role == RUNNER_DRIVES;
 }
 
-/* Back to the step, which goes on. */
-static void go_on(struct pyrs_exchange *exchange)
-{
-    runner_enter_again(exchange->runner);
-}
-
 /* A mistake in an endpoint must not become bytes that a client takes for another
  * answer, so it is checked in every build. */
 static bool may_answer(struct pyrs_exchange *exchange, uint32_t status)
@@ -129,7 +123,7 @@ bool pyrs_exchange_defer(struct pyrs_exchange *exchange)
     if (!is_home(exchange)) {
         post(exchange, mail_new(MAIL_DEFERRED, exchange));
     } else if (!steps_defer(exchange)) {
-        go_on(exchange);
+        runner_enter_again(runner);
         return false;
     }
     runner->outcome = STEP_DEFERRED;
@@ -142,6 +136,15 @@ bool pyrs_exchange_defer(struct pyrs_exchange *exchange)
 static enum pyrs_flow tell(struct pyrs_exchange *exchange, enum pyrs_flow flow)
 {
     exchange->told_gone |= flow == PYRS_FLOW_GONE;
+    return flow;
+}
+
+/* At home: looks at the output, then lets the step go on. */
+static enum pyrs_flow tell_and_go_on(struct pyrs_exchange *exchange)
+{
+    enum pyrs_flow flow = tell(exchange, answer_flow(exchange));
+
+    runner_enter_again(exchange->runner);
     return flow;
 }
 
@@ -158,8 +161,7 @@ enum pyrs_flow pyrs_exchange_begin(struct pyrs_exchange *exchange,
     exchange->answered = true;
     if (home) {
         answer_begin(exchange, response, body_bytes);
-        go_on(exchange);
-        return tell(exchange, answer_flow(exchange));
+        return tell_and_go_on(exchange);
     }
     head.body = (struct pyrs_slice){0};
     head.release = NULL;
@@ -203,19 +205,14 @@ enum pyrs_flow pyrs_exchange_send(struct pyrs_exchange *exchange,
         return tell(exchange, mailed_flow(exchange));
     }
     answer_send(exchange, &piece);
-    go_on(exchange);
-    return tell(exchange, answer_flow(exchange));
+    return tell_and_go_on(exchange);
 }
 
 enum pyrs_flow pyrs_exchange_flow(struct pyrs_exchange *exchange)
 {
-    enum pyrs_flow flow;
-
     if (!is_home(exchange))
         return tell(exchange, mailed_flow(exchange));
-    flow = answer_flow(exchange);
-    go_on(exchange);
-    return tell(exchange, flow);
+    return tell_and_go_on(exchange);
 }
 
 void pyrs_exchange_end(struct pyrs_exchange *exchange, bool complete)

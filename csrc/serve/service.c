@@ -232,7 +232,10 @@ void service_take_over(struct service *service, struct pyrs_exchange *exchange,
                        bool before_waits)
 {
     service->attached = false;
-    service->visited |= before_waits;
+    if (before_waits) {
+        service->visited = true;
+        service->loop.away_count++;
+    }
     if (exchange)
         steps_left_behind(exchange);
 }
@@ -258,6 +261,7 @@ void service_reclaim(struct service *service)
     struct link *link;
 
     service->visited = false;
+    service->loop.away_count--;
     list_init(&exchanges);
     crew_take_back(service->runner->crew, service, &exchanges);
     while ((link = list_take_first(&exchanges)))

@@ -27,6 +27,15 @@ static void notify(struct pyrs_exchange *exchange, enum pyrs_event event)
         class->notify(exchange->endpoint, exchange, event);
 }
 
+/* Once, however many signs there are that nobody waits for its answer. */
+static void notify_gone(struct pyrs_exchange *exchange)
+{
+    if (!exchange->deferred || exchange->notified_gone)
+        return;
+    exchange->notified_gone = true;
+    notify(exchange, PYRS_EVENT_GONE);
+}
+
 /* ---- order ---- */
 
 void steps_make_ready(struct pyrs_exchange *exchange)
@@ -45,6 +54,12 @@ static void make_waiting_ready(struct http1 *http1)
         steps_make_ready(CONTAINER_OF(link, struct pyrs_exchange, queue));
 }
 
+/* What came later may stand before it on the ready list, but never runs before it. */
+static bool is_next(const struct pyrs_exchange *exchange)
+{
+    return exchange->number == exchange->http1->ended;
+}
+
 bool steps_must_wait(struct pyrs_exchange *exchange)
 {
     struct http1 *http1 = exchange->http1;
@@ -52,12 +67,12 @@ bool steps_must_wait(struct pyrs_exchange *exchange)
 
     if (http1->current == exchange)
         return false;
-    if (!http1->current && (connection->state != CONNECTION_OPEN ||
-                            (list_is_empty(&http1->waiting) &&
-                             connection->output.bytes <= OUTPUT_HIGH_WATER_BYTES)))
+    if (!http1->current &&
+        (connection->state != CONNECTION_OPEN ||
+         (is_next(exchange) && connection->output.bytes <= OUTPUT_HIGH_WATER_BYTES)))
         return false;
     if (!exchange_keep(exchange))
-        connection_close(connection); /* what is kept no longer is not looked at */
+        connection_close(connection); /* so that nobody looks at its bytes */
     list_append(&http1->waiting, &exchange->queue);
     return true;
 }
@@ -72,15 +87,12 @@ void steps_come_home(struct pyrs_exchange *exchange)
     service_of_exchange(exchange)->loop.away_count--;
 }
 
-/* Nobody will hear more of it, and it was not answered to the end. */
+/* Nobody will hear more of it, and it was not answered to the end; one that was
+ * superseded is counted already. */
 static void count_as_cut(struct pyrs_exchange *exchange)
 {
-    struct service_counters *counters = &service_of_exchange(exchange)->counters;
-
-    if (exchange->superseded)
-        counter_add(&counters->late_responses, 1);
-    else
-        counter_add(&counters->responses[0], 1);
+    if (!exchange->superseded)
+        counter_add(&service_of_exchange(exchange)->counters.responses[0], 1);
 }
 
 static void end_exchange(struct pyrs_exchange *exchange)
@@ -98,10 +110,13 @@ static void end_exchange(struct pyrs_exchange *exchange)
     }
     http1->no_more |= last;
     exchange_free(http1_service(http1), exchange);
+    http1->ended++;
     http1->pending--;
-    if (http1->pending == 0 && http1->closed)
+    if (http1->pending == 0 && http1->closed) {
         connection_free(&http1->connection);
-    else if (http1->no_more && (last || http1->pending == 0))
+        return;
+    }
+    if (http1->no_more && (last || http1->pending == 0))
         connection_finish(&http1->connection, http1->linger);
     if (http1->pending > 0 && http1->connection.state != CONNECTION_OPEN)
         make_waiting_ready(http1); /* to be ended */
@@ -255,7 +270,7 @@ void steps_left_behind(struct pyrs_exchange *exchange)
 {
     struct service *service = service_of_exchange(exchange);
 
-    if (!exchange->kept)
+    if (!exchange->kept && !exchange->slab)
         exchange->slab = loop_share_input(&service->loop);
     exchange->away = true;
     service->loop.away_count++;
@@ -308,6 +323,7 @@ static void deliver_lost(struct service *service, struct mail *mail)
 {
     switch (mail->kind) {
     case MAIL_RESPONSE:
+        counter_add(&service->counters.late_responses, 1);
         answer_release(service, mail->response.release, mail->response.owner);
         count_as_cut(mail->exchange);
         end_exchange(mail->exchange);
@@ -321,12 +337,14 @@ static void deliver_lost(struct service *service, struct mail *mail)
         break;
     case MAIL_DEFERRED:
         mail->exchange->deferred = true;
-        notify(mail->exchange, PYRS_EVENT_GONE);
+        notify_gone(mail->exchange);
         break;
     case MAIL_RETURNED:
         deliver_returned(mail->exchange);
         break;
     case MAIL_BEGIN:
+        counter_add(&service->counters.late_responses, 1);
+        break;
     case MAIL_WANT_BODY:
     case MAIL_RECLAIM:
         break;
@@ -356,7 +374,7 @@ static void deliver(struct mail *mail)
     case MAIL_DEFERRED:
         exchange->deferred = true;
         if (exchange->http1->connection.peer_finished)
-            notify(exchange, PYRS_EVENT_GONE);
+            notify_gone(exchange);
         break;
     case MAIL_RETURNED:
         deliver_returned(exchange);
@@ -394,7 +412,7 @@ void steps_supersede(struct http1 *http1, uint16_t status)
         body_stream_finish(exchange->stream, BODY_STREAM_CUT);
     status_page_write(exchange, status);
     http1->no_more = true;
-    notify(exchange, PYRS_EVENT_GONE);
+    notify_gone(exchange);
     connection_finish(&http1->connection, true);
 }
 
@@ -420,7 +438,7 @@ void steps_drained(struct http1 *http1)
 void steps_client_finished(struct http1 *http1)
 {
     if (http1->current)
-        notify(http1->current, PYRS_EVENT_GONE);
+        notify_gone(http1->current);
 }
 
 void steps_closed(struct http1 *http1)
@@ -429,7 +447,7 @@ void steps_closed(struct http1 *http1)
 
     if (exchange) {
         atomic_store(&exchange->gone, true);
-        notify(exchange, PYRS_EVENT_GONE);
+        notify_gone(exchange);
         if (!exchange->away && !list_is_linked(&exchange->queue))
             steps_make_ready(exchange); /* to be ended */
     }

@@ -3,7 +3,7 @@
 Used by pyrs itself; its public names are those of the package.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn, TypeVar, final, overload
 
 from multidict import CIMultiDictProxy, MultiDictProxy
@@ -83,6 +83,22 @@ class Request:
         With a type (a msgspec.Struct, a dataclass, list[int], ...) checked and
         converted. HTTPError 400 if it is not JSON, 422 if it is not of that type.
         """
+    def stream(self, size: int = 65_536) -> BodyStream:
+        """The body in chunks of at most `size` bytes, as it arrives.
+
+        With "body": "stream" in its route, the handler runs while the body still
+        comes, and this waits for it; what the handler does not read is not held in
+        memory either. ClientDisconnected if the rest will never come. Otherwise the
+        body is there, and this gives slices of it.
+
+        A request knows how far its body was read: several streams, and `read`, each go
+        on from there. `body`, `text`, `json()` and the like give the whole body, and
+        wait for it; they are a RuntimeError once a part of a body that still came was
+        read, as stream and read are once the handler has returned.
+        """
+    def read(self, size: int = -1) -> bytes:
+        """The next `size` bytes of the body, fewer only at its end; all that are left
+        if negative. Otherwise as `stream`."""
     def __str__(self) -> str:
         """The body, as `text`."""
     def __bytes__(self) -> bytes:
@@ -94,7 +110,20 @@ class Request:
     def __reduce__(self) -> NoReturn:
         """Not possible: TypeError."""
 
-def endpoint(callable: Callable[[Request], object], name: str, /) -> int:
+@final
+class BodyStream(Iterator[bytes]):
+    """What Request.stream() gives: an iterator over the body's bytes.
+
+    It goes on where the body was read to last, by whatever means; RuntimeError when the
+    request's handler has returned.
+    """
+
+    def __iter__(self) -> BodyStream: ...
+    def __next__(self) -> bytes: ...
+
+def endpoint(
+    callable: Callable[[Request], object], name: str, settings: Any = None, /
+) -> int:
     """The address of a new pyrs_endpoint that calls callable(request).
 
     It belongs to the server it is given to; name stands in the log.

@@ -4,19 +4,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <pyrs.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
 
-#define CHECK(claim)                                                                \
-    ((claim) ? (void)0                                                              \
-             : (fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #claim), \
-                exit(1)))
+#include "kit.h"
 
 static struct pyrs_server *make_server(uint32_t thread_count)
 {
@@ -266,13 +257,6 @@ static void nothing_is_dropped_while_the_log_is_full(void)
     CHECK(length == 200 * (20 + 6 + 1001));
 }
 
-struct test_case {
-    const char *name;
-    void (*run)(void);
-};
-
-#define CASE(name) {#name, name}
-
 static const struct test_case CASES[] = {
     CASE(descriptors_that_run_out_are_named),
     CASE(few_descriptors_do_not_raise_the_limit_of_connections),
@@ -289,11 +273,6 @@ static const struct test_case CASES[] = {
 
 int main(int count, char **arguments)
 {
-    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
-        if (count == 1)
-            puts(CASES[i].name);
-        else if (strcmp(arguments[1], CASES[i].name) == 0)
-            CASES[i].run();
-    }
-    return 0;
+    (void)count;
+    return RUN_CASES(CASES, arguments);
 }

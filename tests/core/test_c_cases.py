@@ -1,4 +1,4 @@
-"""What takes the core's insides to see: the cases of connections.c and starts.c."""
+"""What takes the core's insides to see: the cases of the C programs in this folder."""
 
 import atexit
 import re
@@ -13,7 +13,10 @@ import pytest
 from .c_program import compile_program, environment
 
 ROOT = Path(__file__).parents[2]
-PROGRAMS = [Path(__file__).with_name(name) for name in ("connections.c", "starts.c")]
+PROGRAMS = [
+    Path(__file__).with_name(name) for name in ("connections.c", "later.c", "starts.c")
+]
+KIT = Path(__file__).with_name("kit.c")
 CASES = [
     (program, case)
     for program in PROGRAMS
@@ -29,15 +32,32 @@ SOURCES = [
 
 
 @cache
-def _built(program: Path) -> Path:
-    built = Path(tempfile.mkdtemp(prefix="pyrs-core-"), program.stem)
-    atexit.register(shutil.rmtree, built.parent)
+def _folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="pyrs-core-"))
+    atexit.register(shutil.rmtree, folder)
+    return folder
+
+
+@cache
+def _core() -> Path:
+    core = _folder() / "core.so"
     compile_program(
-        built,
-        *("-O1", "-D_GNU_SOURCE", '-DPYRS_VERSION="0"', f"-I{ROOT / 'csrc'}"),
-        program,
+        core,
+        *("-O1", "-shared", "-fPIC", "-D_GNU_SOURCE", '-DPYRS_VERSION="0"'),
         *SOURCES,
         *("-luv", "-ldl", "-lpthread"),
+    )
+    return core
+
+
+@cache
+def _built(program: Path) -> Path:
+    built = _folder() / program.stem
+    compile_program(
+        built,
+        *("-O1", "-D_GNU_SOURCE", f"-I{ROOT / 'csrc'}"),
+        *(program, KIT, _core()),
+        *("-luv", "-lpthread", f"-Wl,-rpath,{_folder()}"),
     )
     return built
 

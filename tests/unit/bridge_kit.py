@@ -93,8 +93,18 @@ class Made:
     params: Sequence[tuple[str, str | bytes, int]] = ()  # name, value, kind
     client: tuple[str, int] = ("192.0.2.7", 50000)
     server: tuple[str, int] = ("192.0.2.1", 80)
+    body_streams: bool = False
+    body_piece: int = 0  # bytes that come at a time; 0: all
+    body_is_cut: bool = False
+    room: int = 0  # bytes after which a step has to pause
+    gone_after: int = -1  # bytes after which the client is gone
+    on_threads: bool = False  # each step on a thread of its own
 
 
+PLAIN = [
+    *["version_minor", "body_streams", "body_piece", "body_is_cut"],
+    *["room", "gone_after", "on_threads"],
+]
 STR, INT, PATH = 0, 1, 2
 
 
@@ -118,7 +128,8 @@ class Memory:
         self.request = request = ffi.new("struct made_request *")
         for part in ("method", "path", "raw_path", "query", "body"):
             setattr(request, part, self._slice(getattr(made, part)))
-        request.version_minor = made.version_minor
+        for plain in PLAIN:
+            setattr(request, plain, getattr(made, plain))
         request.header_count = len(made.headers)
         request.param_count = len(made.params)
         request.pairs = self.pairs
@@ -148,6 +159,10 @@ class Answer:
     lent: bool = field(compare=False, default=False)
     level: int = field(compare=False, default=0)
     log: str = field(compare=False, default="")
+    begun: bool = field(compare=False, default=False)  # sent in pieces
+    complete: bool = field(compare=False, default=True)
+    pieces: int = field(compare=False, default=0)
+    steps: int = field(compare=False, default=1)
 
 
 @contextmanager
@@ -184,6 +199,10 @@ def _answer(built: Built, seen: Any) -> Answer:
         lent=seen.lent,
         level=seen.level,
         log=text(seen.log).decode(),
+        begun=seen.begun,
+        complete=seen.complete or not seen.begun,
+        pieces=seen.pieces,
+        steps=seen.steps,
     )
 
 

@@ -5,7 +5,6 @@ import enum
 import http
 import re
 from collections import OrderedDict, deque, namedtuple
-from collections.abc import Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -397,10 +396,6 @@ def test_a_bad_status_or_content_type_is_refused_by_the_constructor() -> None:
 Pair = namedtuple("Pair", "body status")
 
 
-def generator() -> Iterator[str]:
-    yield "x"
-
-
 @pytest.mark.parametrize(
     "value",
     [
@@ -410,9 +405,6 @@ def generator() -> Iterator[str]:
         deque([1]),
         1j,
         range(3),
-        iter([1]),
-        generator(),
-        (x for x in "ab"),
         len,
         Point,
         Size,
@@ -421,7 +413,6 @@ def generator() -> Iterator[str]:
         ValueError("returned"),
         HTTPError(404),
         Pair("x", 200),
-        map(str, [1]),
     ],
 )
 def test_another_type_is_a_500_and_the_log_names_handler_and_type(value: Any) -> None:
@@ -436,7 +427,7 @@ def test_a_tuple_of_another_length_is_refused(value: Any) -> None:
     assert "(body, status)" in refusal_of(value)
 
 
-@pytest.mark.parametrize("body", [(), ("x", 200), Response("x"), {1}, generator()])
+@pytest.mark.parametrize("body", [(), ("x", 200), Response("x"), {1}, range(3)])
 def test_the_body_of_a_tuple_or_response_must_be_simple(body: Any) -> None:
     refusal_of((body, 200))
     refusal_of(Response(body))
