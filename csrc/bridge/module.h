@@ -26,6 +26,9 @@ struct policy {
     PyObject *response_type;
     PyObject *http_error_type;
     PyObject *client_disconnected_type;
+    PyObject *cancelled_error_type;
+    PyObject *task_type;
+    PyObject *send_items, *next_chunk, *read_chunks;
     PyObject *struct_type;
 };
 
@@ -34,16 +37,20 @@ enum known_method { KNOWN_METHOD_COUNT = 8 };
 struct module_state {
     PyObject *module; /* borrowed: the state is its own */
     struct interpreter interpreter;
-    struct endpoint_class handler_class;
+    struct endpoint_class handler_class, async_handler_class;
     PyTypeObject *request_type;
     PyTypeObject *body_stream_type;
+    PyTypeObject *tasks_type;
+    PyTypeObject *coroutine_type;
     struct request *spare_request; /* NULL, or one that nobody uses */
     PyObject *methods[KNOWN_METHOD_COUNT];
     PyObject *http_versions[2];
     PyObject *scheme;
     PyObject *name_body, *name_status, *name_headers, *name_own_headers;
     PyObject *name_content_type;
-    PyObject *name_items, *name_dataclass_fields, *name_close;
+    PyObject *name_items, *name_dataclass_fields, *name_close, *name_throw;
+    PyObject *name_set_result, *name_done, *name_create_future, *name_cancel;
+    PyObject *task_keywords; /* the names that a task is made with */
     struct policy policy;
 };
 

@@ -35,6 +35,9 @@ bool result_from_http_error(struct result *result, struct module_state *state,
 /* Of whatever went wrong: it says nothing more. */
 void result_internal_server_error(struct result *result);
 
+/* To where it is kept: it cannot be copied, since it refers to itself. */
+void result_move(struct result *to, struct result *from);
+
 /* Lets go of everything. */
 void result_drop(struct result *result);
 
