@@ -381,6 +381,10 @@ static bool closed(struct connection *connection)
     struct http1 *http1 = http1_of(connection);
 
     http1->closed = true;
+    if (connection->file_failed)
+        log_write(http1_service(http1)->site->log, PYRS_LOG_WARNING,
+                  SLICE("a file ended or could not be read while it was being sent: "
+                        "the connection was cut"));
     drop_reading(http1);
     steps_closed(http1);
     return http1->pending == 0;

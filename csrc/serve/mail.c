@@ -58,9 +58,11 @@ struct mail *mail_of_response(enum mail_kind kind, struct pyrs_exchange *exchang
 {
     bool body_copied = is_copied(response->body.length, response->release);
     size_t body_bytes = body_copied ? response->body.length : 0;
-    struct mail *mail = new_letter(kind, exchange,
-                                   response->content_type.length +
-                                       response->fields.length + body_bytes);
+    struct pyrs_file file = response->file ? *response->file : (struct pyrs_file){0};
+    struct mail *mail =
+        new_letter(kind, exchange,
+                   response->content_type.length + response->fields.length +
+                       file.etag.length + body_bytes);
     char *out;
 
     if (!mail)
@@ -69,6 +71,9 @@ struct mail *mail_of_response(enum mail_kind kind, struct pyrs_exchange *exchang
     mail->response = *response;
     mail->response.content_type = copy(&out, response->content_type);
     mail->response.fields = copy(&out, response->fields);
+    mail->file = file;
+    mail->file.etag = copy(&out, file.etag);
+    mail->response.file = response->file ? &mail->file : NULL;
     if (!body_copied)
         return mail;
     mail->response.body = copy(&out, response->body);

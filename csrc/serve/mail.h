@@ -28,6 +28,7 @@ struct mail {
     bool complete;                 /* of MAIL_END */
     int64_t body_bytes;            /* of MAIL_BEGIN */
     struct pyrs_response response; /* of MAIL_RESPONSE and MAIL_BEGIN */
+    struct pyrs_file file;         /* of the response, if it has one */
     struct lent piece;             /* of MAIL_SEND */
     char bytes[];
 };

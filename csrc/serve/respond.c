@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "body_stream.h"
+#include "file_response.h"
 #include "http1.h"
 #include "mail.h"
 #include "runner.h"
@@ -58,6 +59,14 @@ static void mail_end(struct pyrs_exchange *exchange, bool complete)
     post_last(exchange, mail);
 }
 
+/* A response that will not be sent. */
+static void drop(const struct pyrs_response *response)
+{
+    file_response_drop(response);
+    if (response->release)
+        response->release(response->owner);
+}
+
 static void mail_response(struct pyrs_exchange *exchange,
                           const struct pyrs_response *response)
 {
@@ -67,8 +76,7 @@ static void mail_response(struct pyrs_exchange *exchange,
         post_last(exchange, mail);
         return;
     }
-    if (response->release)
-        response->release(response->owner);
+    drop(response);
     mail_end(exchange, false);
 }
 
@@ -88,12 +96,6 @@ static enum pyrs_flow mailed_flow(struct pyrs_exchange *exchange)
 
 /* ---- whole answers ---- */
 
-static void release_body(const struct pyrs_response *response)
-{
-    if (response->release)
-        response->release(response->owner);
-}
-
 void pyrs_exchange_respond(struct pyrs_exchange *exchange,
                            const struct pyrs_response *response)
 {
@@ -101,7 +103,7 @@ void pyrs_exchange_respond(struct pyrs_exchange *exchange,
     bool home = is_home(exchange);
 
     if (!may_answer(exchange, response->status)) {
-        release_body(response);
+        drop(response);
         if (exchange->answered)
             return;
         response = &FAULT;
@@ -165,6 +167,7 @@ enum pyrs_flow pyrs_exchange_begin(struct pyrs_exchange *exchange,
     }
     head.body = (struct pyrs_slice){0};
     head.release = NULL;
+    head.file = NULL;
     mail = mail_of_response(MAIL_BEGIN, exchange, &head);
     if (!mail) {
         atomic_store(&exchange->gone, true);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "body_stream.h"
+#include "file_response.h"
 #include "runner.h"
 #include "site.h"
 #include "status_page.h"
@@ -324,6 +325,7 @@ static void deliver_lost(struct service *service, struct mail *mail)
     switch (mail->kind) {
     case MAIL_RESPONSE:
         counter_add(&service->counters.late_responses, 1);
+        file_response_drop(&mail->response);
         answer_release(service, mail->response.release, mail->response.owner);
         count_as_cut(mail->exchange);
         end_exchange(mail->exchange);

@@ -511,6 +511,10 @@ static void serve_a_while(void)
     pthread_mutex_unlock(&deferred_lock);
     pthread_join(answerer, NULL);
     pyrs_server_counters(server, &counters);
+    if (counters.exchanges_open > 0 || counters.connections_open > 0)
+        fprintf(stderr, "%lu exchanges, %lu connections are left\n",
+                (unsigned long)counters.exchanges_open,
+                (unsigned long)counters.connections_open);
     CHECK(counters.exchanges_open == 0 && counters.connections_open == 0);
     CHECK(counters.threads == 0 && counters.threads_busy == 0);
     hand_overs += counters.hand_overs;
