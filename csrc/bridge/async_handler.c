@@ -29,6 +29,11 @@ static void async_handler_notify(struct pyrs_endpoint *endpoint,
     inbox_tell(&((const struct handler *)endpoint)->tasks->inbox, exchange, event);
 }
 
+static void async_handler_wake(struct pyrs_endpoint *endpoint)
+{
+    inbox_wake(&((const struct handler *)endpoint)->tasks->inbox);
+}
+
 struct endpoint_class async_handler_class(const struct interpreter *interpreter)
 {
     return (struct endpoint_class){
@@ -37,5 +42,6 @@ struct endpoint_class async_handler_class(const struct interpreter *interpreter)
         .answer = async_handler_answer,
         .free = handler_free_detached,
         .notify = async_handler_notify,
+        .wake = async_handler_wake,
     };
 }

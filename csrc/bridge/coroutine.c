@@ -19,8 +19,8 @@ struct coroutine {
     struct tasks *tasks;
     struct job *job; /* NULL when it is over */
     struct request *request;
-    PyObject *task;                   /* asyncio's, which has this; a cycle until then */
-    PyObject *inner;                  /* what is driven, or NULL */
+    PyObject *task;  /* asyncio's, which has this; a cycle until then */
+    PyObject *inner; /* what is driven, or NULL */
     PyObject *awaited[AWAITED_COUNT]; /* futures, or NULL */
     struct result *head;              /* of a stream, until its first item */
     bool streams;                     /* inner sends a body */
@@ -68,12 +68,14 @@ static void give_request_back(struct coroutine *coroutine)
 static void answer(struct coroutine *coroutine, struct result *result)
 {
     give_request_back(coroutine);
+    tasks_hold(coroutine->tasks);
     result_send(result, finish(coroutine));
 }
 
 static void end_body(struct coroutine *coroutine, bool complete)
 {
     give_request_back(coroutine);
+    tasks_hold(coroutine->tasks);
     pyrs_exchange_end(finish(coroutine), complete);
 }
 
@@ -102,8 +104,8 @@ static void fail(struct coroutine *coroutine)
         fail_with(coroutine, failure_of_handler);
         return;
     }
-    failure_log(coroutine->state, name_of(coroutine), "raised in the middle of its body",
-                coroutine->job->exchange);
+    failure_log(coroutine->state, name_of(coroutine),
+                "raised in the middle of its body", coroutine->job->exchange);
     end_body(coroutine, false);
 }
 
@@ -327,10 +329,9 @@ static PyObject *take_returned(void)
 static PySendResult throw_into(struct coroutine *coroutine, PyObject *const *args,
                                Py_ssize_t count, PyObject **value)
 {
-    PyObject *method =
-        coroutine->inner
-            ? PyObject_GetAttr(coroutine->inner, coroutine->state->name_throw)
-            : NULL;
+    PyObject *method = coroutine->inner ? PyObject_GetAttr(coroutine->inner,
+                                                           coroutine->state->name_throw)
+                                        : NULL;
 
     if (!method) {
         PyErr_Clear();
@@ -375,8 +376,8 @@ static PyObject *coroutine_close(PyObject *self, PyObject *unused)
     if (!coroutine->job)
         Py_RETURN_NONE;
     if (coroutine->inner)
-        closed = PyObject_CallMethodNoArgs(coroutine->inner,
-                                           coroutine->state->name_close);
+        closed =
+            PyObject_CallMethodNoArgs(coroutine->inner, coroutine->state->name_close);
     if (coroutine->inner && !closed)
         failure_log(coroutine->state, name_of(coroutine), "raised while it was closed",
                     coroutine->job->exchange);
@@ -425,6 +426,7 @@ static PyObject *coroutine_send_item(PyObject *self, PyObject *item)
 
     if (is_over(coroutine) || !piece_of(&piece, Py_NewRef(item)))
         return NULL;
+    tasks_hold(coroutine->tasks);
     if (!coroutine->begun && (flow = begin_body(coroutine, &piece)) == PYRS_FLOW_GONE)
         piece_drop(&piece);
     else
@@ -478,7 +480,8 @@ static PyObject *await_event(struct coroutine *coroutine, enum awaited which)
     Py_XDECREF(done);
     if (done == Py_False)
         return Py_NewRef(future);
-    future = PyObject_CallMethodNoArgs(coroutine->tasks->loop, state->name_create_future);
+    future =
+        PyObject_CallMethodNoArgs(coroutine->tasks->loop, state->name_create_future);
     if (future)
         Py_XSETREF(coroutine->awaited[which], Py_NewRef(future));
     return future;

@@ -10,7 +10,7 @@ bool inbox_init(struct inbox *inbox)
 {
     inbox->first = NULL;
     inbox->end = &inbox->first;
-    inbox->reader_runs = false;
+    inbox->reader_runs = inbox->wake_due = false;
     atomic_init(&inbox->wake_fd, -1);
     return pthread_mutex_init(&inbox->lock, NULL) == 0;
 }
@@ -31,27 +31,30 @@ void inbox_close(struct inbox *inbox)
 }
 
 /* A full pipe wakes as well as one byte more. */
-static void wake(struct inbox *inbox)
+void inbox_wake(struct inbox *inbox)
 {
     int wake_fd = atomic_load(&inbox->wake_fd);
-    ssize_t written = wake_fd >= 0 ? write(wake_fd, "", 1) : 0;
+    bool due;
 
-    (void)written;
+    pthread_mutex_lock(&inbox->lock);
+    due = inbox->wake_due;
+    inbox->wake_due = false;
+    pthread_mutex_unlock(&inbox->lock);
+    if (due && wake_fd >= 0 && write(wake_fd, "", 1) < 0)
+        return;
 }
 
-/* Under the lock. True if the reader has to be woken. */
-static bool add_event(struct inbox *inbox, struct job *job, unsigned event)
+/* Under the lock. */
+static void add_event(struct inbox *inbox, struct job *job, unsigned event)
 {
-    bool must_wake = !inbox->first && !inbox->reader_runs;
-
+    inbox->wake_due |= !inbox->first && !inbox->reader_runs;
     job->events |= event;
     if (job->queued)
-        return false;
+        return;
     job->queued = true;
     job->next = NULL;
     *inbox->end = job;
     inbox->end = &job->next;
-    return must_wake;
 }
 
 static struct job *new_job(struct pyrs_exchange *exchange,
@@ -70,7 +73,6 @@ bool inbox_put(struct inbox *inbox, struct pyrs_exchange *exchange,
 {
     bool is_read = atomic_load(&inbox->wake_fd) >= 0;
     struct job *job = is_read ? new_job(exchange, handler) : NULL;
-    bool must_wake;
 
     if (!job)
         return false;
@@ -81,10 +83,8 @@ bool inbox_put(struct inbox *inbox, struct pyrs_exchange *exchange,
         return false;
     }
     pthread_mutex_lock(&inbox->lock);
-    must_wake = add_event(inbox, job, JOB_NEW);
+    add_event(inbox, job, JOB_NEW);
     pthread_mutex_unlock(&inbox->lock);
-    if (must_wake)
-        wake(inbox);
     return true;
 }
 
@@ -95,14 +95,13 @@ void inbox_tell(struct inbox *inbox, struct pyrs_exchange *exchange,
                                       [PYRS_EVENT_BODY] = JOB_BODY,
                                       [PYRS_EVENT_GONE] = JOB_GONE};
     struct job *job;
-    bool must_wake;
 
     pthread_mutex_lock(&inbox->lock);
     job = pyrs_exchange_state(exchange);
-    must_wake = job && add_event(inbox, job, EVENTS[event]);
+    if (job)
+        add_event(inbox, job, EVENTS[event]);
     pthread_mutex_unlock(&inbox->lock);
-    if (must_wake)
-        wake(inbox);
+    inbox_wake(inbox);
 }
 
 struct job *inbox_take(struct inbox *inbox)
@@ -114,20 +113,18 @@ struct job *inbox_take(struct inbox *inbox)
     inbox->first = NULL;
     inbox->end = &inbox->first;
     inbox->reader_runs = first;
+    inbox->wake_due = false;
     pthread_mutex_unlock(&inbox->lock);
     return first;
 }
 
 void inbox_pause(struct inbox *inbox)
 {
-    bool must_wake;
-
     pthread_mutex_lock(&inbox->lock);
     inbox->reader_runs = false;
-    must_wake = inbox->first;
+    inbox->wake_due = inbox->first;
     pthread_mutex_unlock(&inbox->lock);
-    if (must_wake)
-        wake(inbox);
+    inbox_wake(inbox);
 }
 
 unsigned inbox_open_job(struct inbox *inbox, struct job **rest, struct job **job)

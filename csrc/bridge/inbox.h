@@ -2,8 +2,8 @@
  * what happens to those it has.
  *
  * Filled by threads that are not attached, so everything here is C without Python. One
- * byte in a pipe wakes the reader, and only if it sleeps: while it empties the inbox it
- * looks again before it goes.
+ * byte in a pipe wakes the reader, when a loop's batch is complete, and only if it
+ * sleeps: while it empties the inbox it looks again before it goes.
  */
 #ifndef PYRS_BRIDGE_INBOX_H
 #define PYRS_BRIDGE_INBOX_H
@@ -44,6 +44,7 @@ struct inbox {
     pthread_mutex_t lock;
     struct job *first, **end;
     bool reader_runs;    /* and will look again */
+    bool wake_due;       /* else, and nobody has woken it yet */
     _Atomic int wake_fd; /* -1: nobody reads, and nothing is taken */
 };
 
@@ -58,10 +59,14 @@ void inbox_close(struct inbox *inbox);
 
 /* ---- from any thread ---- */
 
-/* Within a step of the exchange: it is deferred, and a job from now on. False: nobody
- * reads, or memory is out, and it has still to be answered. */
+/* Within a step of the exchange: it is deferred, and a job from now on, which the
+ * reader knows of after inbox_wake. False: nobody reads, or memory is out, and it has
+ * still to be answered. */
 bool inbox_put(struct inbox *inbox, struct pyrs_exchange *exchange,
                const struct handler *handler);
+
+/* For endpoint_class.wake. */
+void inbox_wake(struct inbox *inbox);
 
 /* For endpoint_class.notify. */
 void inbox_tell(struct inbox *inbox, struct pyrs_exchange *exchange,

@@ -19,9 +19,9 @@
 struct coroutine;
 
 struct reading {
-    PyThread_type_lock lock; /* NULL until a body that arrives is read */
-    size_t at;               /* bytes that were read */
-    bool is_over;            /* nothing may be taken from the exchange any more */
+    PyThread_type_lock lock;     /* NULL until a body that arrives is read */
+    size_t at;                   /* bytes that were read */
+    bool is_over;                /* nothing may be taken from the exchange any more */
     struct coroutine *coroutine; /* of an async handler: nobody may wait; or NULL */
 };
 

@@ -2,6 +2,7 @@
 #include "tasks.h"
 
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "coroutine.h"
@@ -10,11 +11,64 @@
  * timers and sockets have their turn. */
 enum { TAKES_MAX = 4 };
 
-#define DOC_TASKS                                                                   \
-    "Tasks(limit)\n--\n\n"                                                          \
-    "The exchanges whose async handlers run; at most `limit` at once.\n\n"          \
+#define DOC_TASKS                                                                     \
+    "Tasks(limit)\n--\n\n"                                                            \
+    "The exchanges whose async handlers run; at most `limit` at once.\n\n"            \
     "open(loop, read_fd, write_fd) lets asyncio's loop have them, which then calls\n" \
     "take() whenever read_fd is readable."
+
+/* Answers wait for others in their turn no longer than this, or much longer than their
+ * way through asyncio takes. */
+enum { HOLD_NS_MAX = 200 * 1000 };
+
+/* ---- answers, many at a time ---- */
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+static void flush(struct tasks *tasks)
+{
+    if (!tasks->holds)
+        return;
+    tasks->holds = false;
+    pyrs_batch_end();
+}
+
+static PyObject *tasks_flush(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    flush((struct tasks *)self);
+    Py_RETURN_NONE;
+}
+
+static bool call_soon(struct tasks *tasks, PyObject *function)
+{
+    PyObject *handle =
+        tasks->loop ? PyObject_CallOneArg(tasks->call_soon, function) : NULL;
+
+    if (!handle && tasks->loop)
+        PyErr_WriteUnraisable((PyObject *)tasks);
+    Py_XDECREF(handle);
+    return handle;
+}
+
+void tasks_hold(struct tasks *tasks)
+{
+    if (tasks->holds && now_ns() - tasks->holds_since_ns < HOLD_NS_MAX)
+        return;
+    if (tasks->holds)
+        pyrs_batch_end();
+    else if (!tasks->is_taking && !call_soon(tasks, tasks->flush))
+        return;
+    tasks->holds = true;
+    tasks->holds_since_ns = now_ns();
+    pyrs_batch_begin();
+}
 
 /* ---- those that wait for their turn ---- */
 
@@ -58,18 +112,9 @@ static void start_waiting(struct tasks *tasks)
 /* Not at once: one task must not run inside another's last step. */
 void tasks_end_one(struct tasks *tasks)
 {
-    PyObject *handle;
-
     tasks->running--;
-    if (!tasks->waiting || tasks->takes_soon || !tasks->loop)
-        return;
-    handle = PyObject_CallOneArg(tasks->call_soon, tasks->take);
-    if (!handle) {
-        PyErr_WriteUnraisable((PyObject *)tasks);
-        return;
-    }
-    Py_DECREF(handle);
-    tasks->takes_soon = true;
+    if (tasks->waiting && !tasks->takes_soon)
+        tasks->takes_soon = call_soon(tasks, tasks->take);
 }
 
 /* ---- what comes ---- */
@@ -104,21 +149,14 @@ static void empty_pipe(int fd)
         ;
 }
 
-static PyObject *tasks_take(PyObject *self, PyObject *unused)
+static void take(struct tasks *tasks)
 {
-    struct tasks *tasks = (struct tasks *)self;
     struct job *jobs, *job;
 
-    (void)unused;
-    if (!tasks->loop)
-        Py_RETURN_NONE;
-    tasks->takes_soon = false;
-    empty_pipe(tasks->read_fd);
-    start_waiting(tasks);
     for (int takes = 0; takes < TAKES_MAX; takes++) {
         jobs = inbox_take(&tasks->inbox);
         if (!jobs)
-            Py_RETURN_NONE;
+            return;
         while (jobs) {
             unsigned events = inbox_open_job(&tasks->inbox, &jobs, &job);
 
@@ -127,6 +165,22 @@ static PyObject *tasks_take(PyObject *self, PyObject *unused)
         }
     }
     inbox_pause(&tasks->inbox);
+}
+
+static PyObject *tasks_take(PyObject *self, PyObject *unused)
+{
+    struct tasks *tasks = (struct tasks *)self;
+
+    (void)unused;
+    if (!tasks->loop)
+        Py_RETURN_NONE;
+    empty_pipe(tasks->read_fd);
+    tasks->takes_soon = false;
+    tasks->is_taking = true;
+    start_waiting(tasks);
+    take(tasks);
+    tasks->is_taking = false;
+    flush(tasks);
     Py_RETURN_NONE;
 }
 
@@ -170,7 +224,8 @@ static PyObject *tasks_open(PyObject *self, PyObject *args)
     }
     tasks->call_soon = PyObject_GetAttrString(loop, "call_soon");
     tasks->take = PyObject_GetAttrString(self, "take");
-    if (!tasks->call_soon || !tasks->take)
+    tasks->flush = PyObject_GetAttrString(self, "flush");
+    if (!tasks->call_soon || !tasks->take || !tasks->flush)
         return NULL;
     tasks->loop = Py_NewRef(loop);
     tasks->read_fd = read_fd;
@@ -185,12 +240,14 @@ static int tasks_clear(PyObject *self)
     Py_CLEAR(tasks->loop);
     Py_CLEAR(tasks->call_soon);
     Py_CLEAR(tasks->take);
+    Py_CLEAR(tasks->flush);
     return 0;
 }
 
 static PyObject *tasks_close(PyObject *self, PyObject *unused)
 {
     (void)unused;
+    flush((struct tasks *)self);
     inbox_close(&((struct tasks *)self)->inbox);
     (void)tasks_clear(self);
     Py_RETURN_NONE;
@@ -204,6 +261,7 @@ static int tasks_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(tasks->loop);
     Py_VISIT(tasks->call_soon);
     Py_VISIT(tasks->take);
+    Py_VISIT(tasks->flush);
     return 0;
 }
 
@@ -239,6 +297,10 @@ static PyMethodDef tasks_methods[] = {
     {"take", tasks_take, METH_NOARGS,
      PyDoc_STR("take($self, /)\n--\n\n"
                "Runs what has come; on the loop's thread.")},
+    {"flush", tasks_flush, METH_NOARGS,
+     PyDoc_STR("flush($self, /)\n--\n\n"
+               "Lets go of the answers that were held back for others; on the loop's "
+               "thread.")},
     {"close", tasks_close, METH_NOARGS,
      PyDoc_STR("close($self, /)\n--\n\n"
                "Takes no more; when no server runs.")},

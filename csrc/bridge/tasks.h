@@ -19,11 +19,21 @@ struct tasks {
     size_t running, limit;
     struct job *waiting, **waiting_end;
     bool takes_soon; /* call_soon was told */
+
+    /* Answers leave together (pyrs_batch_begin). */
+    PyObject *flush; /* our own method, for call_soon */
+    bool is_taking;  /* and flushes behind that */
+    bool holds;      /* what is answered */
+    uint64_t holds_since_ns;
 };
 
 PyTypeObject *tasks_type_new(PyObject *module);
 
 /* A task that ran is over. */
 void tasks_end_one(struct tasks *tasks);
+
+/* Before something is said of an exchange: lets it leave with what others say in the
+ * same turn of asyncio's loop. */
+void tasks_hold(struct tasks *tasks);
 
 #endif

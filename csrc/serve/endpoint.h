@@ -46,6 +46,9 @@ struct endpoint_class {
      * this returns. NULL if there are none. */
     void (*notify)(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange,
                    enum pyrs_event event);
+    /* After `answer` was called for some exchanges, for one of their endpoints: now who
+     * has them may be woken, once for all. As notify. NULL if nobody is. */
+    void (*wake)(struct pyrs_endpoint *endpoint);
 };
 
 struct pyrs_endpoint {

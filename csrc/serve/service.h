@@ -32,9 +32,10 @@ struct service {
     struct link ready; /* exchanges for run_ready, in order */
     struct link again; /* those that go on in the next turn */
     struct mailbox mailbox;
-    struct runner *runner;    /* of the thread that drives the loop */
-    struct runner own_runner; /* while no crew does */
-    bool attached;            /* that thread is, to the site's interpreter */
+    struct pyrs_endpoint *unwoken; /* endpoint_class.wake is due; or NULL */
+    struct runner *runner;         /* of the thread that drives the loop */
+    struct runner own_runner;      /* while no crew does */
+    bool attached;                 /* that thread is, to the site's interpreter */
     bool visited; /* another thread waits for the interpreter, or has it, for this loop
                    */
     struct pool exchange_pool;

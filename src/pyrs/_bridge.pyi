@@ -143,6 +143,9 @@ class Tasks:
         stay the caller's."""
     def take(self) -> None:
         """Runs what has come; on the loop's thread, whenever read_fd is readable."""
+    def flush(self) -> None:
+        """Lets go of the answers that were held back for others; on the loop's
+        thread."""
     def close(self) -> None:
         """Takes no more; when no server runs."""
 
