@@ -205,12 +205,16 @@ void answer_send(struct pyrs_exchange *exchange, const struct lent *given)
     struct lent piece = *given;
     bool borrowed = false;
 
+    if (answer_flow(exchange) == PYRS_FLOW_GONE) {
+        release_lent(exchange, &piece);
+        return;
+    }
     if (exchange->body_left >= 0 && piece.bytes.length > (size_t)exchange->body_left) {
         pyrs_exchange_log(exchange, PYRS_LOG_ERROR,
                           PYRS_TEXT("the body is longer than announced: cut there"));
         piece.bytes.length = (size_t)exchange->body_left;
     }
-    if (piece.bytes.length > 0 && !answer_has_no_body(exchange, exchange->status)) {
+    if (piece.bytes.length > 0) {
         if (!write_piece(exchange, &piece, &borrowed)) {
             if (!borrowed)
                 release_lent(exchange, &piece);

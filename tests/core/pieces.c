@@ -401,6 +401,27 @@ static void a_client_that_does_not_read_makes_it_pause(void)
     finish();
 }
 
+static void a_paused_body_whose_client_leaves_is_ended(void)
+{
+    int clients[2];
+
+    prepare();
+    begin((struct plan){
+        .body_bytes = -1, .piece_count = PIECES, .lent = true, .wordy = true});
+    clients[0] = connect_by_tcp();
+    say(clients[0], GET("/pieces"));
+    turns_for_ms(20);
+    CHECK(ended_count == 0);
+    reset_client(clients[0]);
+    CHECK(ended_count == 1 && gone_count == 1);
+    CHECK(released == sent_count && response_count(0) == 1);
+    clients[1] = connect_client();
+    say(clients[1], GET("/pieces") GET("/pieces"));
+    finish(); /* stops at once */
+    CHECK(ended_count == 2);
+    close(clients[1]);
+}
+
 static void a_paused_body_that_nobody_takes_is_cut(void)
 {
     static struct answers answers;
@@ -616,6 +637,7 @@ static const struct test_case CASES[] = {
     CASE(an_endpoint_that_says_nothing_is_a_500),
     CASE(an_endpoint_that_never_goes_on_is_cut),
     CASE(a_client_that_does_not_read_makes_it_pause),
+    CASE(a_paused_body_whose_client_leaves_is_ended),
     CASE(a_paused_body_that_nobody_takes_is_cut),
     CASE(pipelined_requests_wait_behind_a_paused_body),
     CASE(a_graceful_stop_lets_a_body_end),
