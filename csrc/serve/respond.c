@@ -78,10 +78,15 @@ static void mail_response(struct pyrs_exchange *exchange,
     mail_end(exchange, false);
 }
 
+static bool is_gone(const struct pyrs_exchange *exchange)
+{
+    return exchange->told_gone || atomic_load(&exchange->gone);
+}
+
 /* A deferred one that pauses is told later: whoever clears the flag has seen it. */
 static enum pyrs_flow mailed_flow(struct pyrs_exchange *exchange)
 {
-    if (atomic_load(&exchange->gone))
+    if (is_gone(exchange))
         return PYRS_FLOW_GONE;
     if (atomic_load(&exchange->unsent) <= OUTPUT_HIGH_WATER_BYTES)
         return PYRS_FLOW_GO_ON;
@@ -175,11 +180,16 @@ enum pyrs_flow pyrs_exchange_begin(struct pyrs_exchange *exchange,
     return tell(exchange, mailed_flow(exchange));
 }
 
+static void release_lent(const struct lent *piece)
+{
+    if (piece->release)
+        piece->release(piece->owner);
+}
+
 static void mail_piece(struct pyrs_exchange *exchange, const struct lent *piece)
 {
     size_t length = piece->bytes.length;
-    struct mail *mail =
-        atomic_load(&exchange->gone) ? NULL : mail_of_piece(exchange, piece);
+    struct mail *mail = mail_of_piece(exchange, piece);
 
     if (mail) {
         atomic_fetch_add(&exchange->unsent, length);
@@ -187,8 +197,7 @@ static void mail_piece(struct pyrs_exchange *exchange, const struct lent *piece)
         return;
     }
     atomic_store(&exchange->gone, true);
-    if (piece->release)
-        piece->release(piece->owner);
+    release_lent(piece);
 }
 
 enum pyrs_flow pyrs_exchange_send(struct pyrs_exchange *exchange,
@@ -199,7 +208,10 @@ enum pyrs_flow pyrs_exchange_send(struct pyrs_exchange *exchange,
 
     assert(exchange->answered);
     if (!is_home(exchange)) {
-        mail_piece(exchange, &piece);
+        if (is_gone(exchange))
+            release_lent(&piece);
+        else
+            mail_piece(exchange, &piece);
         return tell(exchange, mailed_flow(exchange));
     }
     answer_send(exchange, &piece);

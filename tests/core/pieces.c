@@ -346,6 +346,38 @@ static void a_body_that_is_not_complete_ends_in_a_reset(void)
     finish();
 }
 
+static void what_has_no_body_is_told_so(void)
+{
+    static struct answers answers;
+    int client;
+
+    prepare();
+    begin((struct plan){.body_bytes = 5, .pieces = {"hello"}, .wordy = true});
+    client = connect_client();
+    say(client, HEAD("/pieces"));
+    plan.status = 204;
+    say(client, GET("/pieces"));
+    plan.status = 304;
+    plan.body_bytes = -1;
+    say(client, GET("/pieces"));
+    CHECK(gone_count == 3 && sent_count == 1);
+    say(client, GET("/later"));
+    CHECK(begin_body(laters[0].exchange) == PYRS_FLOW_GONE);
+    CHECK(pyrs_exchange_flow(laters[0].exchange) == PYRS_FLOW_GONE);
+    turns(2);
+    CHECK(pyrs_exchange_send(laters[0].exchange, PYRS_TEXT("x"), NULL, NULL) ==
+          PYRS_FLOW_GONE);
+    pyrs_exchange_end(laters[0].exchange, true);
+    listen_for(client, &answers, 4);
+    CHECK(count_of(&answers, "HTTP/1.1 ") == 4 && count_of(&answers, "hello") == 0);
+    CHECK(count_of(&answers, "\r\n\r\nHTTP/1.1 ") == 3); /* no byte in between */
+    CHECK(ends_with(&answers, "\r\n\r\n") && !answers.ended);
+    CHECK(count_of(&answers, "\r\nContent-Length: 5\r\n") == 1);
+    CHECK(count_of(&answers, "Transfer-Encoding") == 0);
+    close(client);
+    finish();
+}
+
 /* ---- faults ---- */
 
 static void an_endpoint_that_says_nothing_is_a_500(void)
@@ -634,6 +666,7 @@ static const struct test_case CASES[] = {
     CASE(a_body_that_is_longer_than_announced_is_cut_there),
     CASE(a_body_that_is_shorter_than_announced_ends_in_a_reset),
     CASE(a_body_that_is_not_complete_ends_in_a_reset),
+    CASE(what_has_no_body_is_told_so),
     CASE(an_endpoint_that_says_nothing_is_a_500),
     CASE(an_endpoint_that_never_goes_on_is_cut),
     CASE(a_client_that_does_not_read_makes_it_pause),
