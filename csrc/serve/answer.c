@@ -233,9 +233,10 @@ void answer_send(struct pyrs_exchange *exchange, const struct lent *given)
 void answer_end(struct pyrs_exchange *exchange, bool complete)
 {
     struct connection *connection = connection_of(exchange);
+    bool no_body = answer_has_no_body(exchange, exchange->status);
 
-    if (complete && exchange->body_left > 0 &&
-        !answer_has_no_body(exchange, exchange->status)) {
+    complete |= no_body; /* nothing is missing that the client waits for */
+    if (complete && exchange->body_left > 0 && !no_body) {
         pyrs_exchange_log(
             exchange, PYRS_LOG_ERROR,
             PYRS_TEXT("the body is shorter than announced: the connection is cut"));

@@ -346,6 +346,30 @@ static void a_body_that_is_not_complete_ends_in_a_reset(void)
     finish();
 }
 
+/* Nothing is missing: the client wanted no body. */
+static void an_answer_without_a_body_needs_no_complete_end(void)
+{
+    static struct answers answers;
+    int client;
+
+    prepare();
+    begin((struct plan){.body_bytes = -1, .pieces = {"hello"}, .cut = true});
+    client = connect_by_tcp();
+    say(client, HEAD("/pieces") HEAD("/later"));
+    turns_for_ms(20);
+    CHECK(later_count == 1);
+    send_later(&laters[0]);
+    plan.cut = false;
+    say(client, GET("/pieces"));
+    turns_for_ms(20);
+    listen_for(client, &answers, 4);
+    CHECK(count_of(&answers, "HTTP/1.1 200 OK\r\n") == 3);
+    CHECK(ends_with(&answers, "5\r\nhello\r\n0\r\n\r\n") && !answers.reset);
+    close(client);
+    turns_for_ms(20);
+    finish();
+}
+
 static void what_has_no_body_is_told_so(void)
 {
     static struct answers answers;
@@ -666,6 +690,7 @@ static const struct test_case CASES[] = {
     CASE(a_body_that_is_longer_than_announced_is_cut_there),
     CASE(a_body_that_is_shorter_than_announced_ends_in_a_reset),
     CASE(a_body_that_is_not_complete_ends_in_a_reset),
+    CASE(an_answer_without_a_body_needs_no_complete_end),
     CASE(what_has_no_body_is_told_so),
     CASE(an_endpoint_that_says_nothing_is_a_500),
     CASE(an_endpoint_that_never_goes_on_is_cut),
