@@ -206,7 +206,10 @@ enum pyrs_flow pyrs_exchange_send(struct pyrs_exchange *exchange,
 {
     struct lent piece = {slice_of(bytes.bytes, bytes.length), release, owner};
 
-    assert(exchange->answered);
+    if (!exchange->answered) { /* not begun, perhaps with a status that is none */
+        release_lent(&piece);
+        return tell(exchange, PYRS_FLOW_GONE);
+    }
     if (!is_home(exchange)) {
         if (is_gone(exchange))
             release_lent(&piece);

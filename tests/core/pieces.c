@@ -434,6 +434,24 @@ static void an_endpoint_that_never_goes_on_is_cut(void)
     finish();
 }
 
+static void a_status_that_is_none_is_a_500(void)
+{
+    static struct answers answers;
+    int client;
+
+    prepare();
+    expect_log("outside 200 to 599");
+    begin((struct plan){
+        .body_bytes = -1, .status = 700, .pieces = {"hello"}, .wordy = true});
+    client = connect_client();
+    say(client, GET("/pieces") GET("/later"));
+    send_later(&laters[0]);
+    listen_for(client, &answers, 4);
+    CHECK(count_of(&answers, "HTTP/1.1 500 ") == 2 && count_of(&answers, "hello") == 0);
+    close(client);
+    finish();
+}
+
 /* ---- back-pressure on the loop ---- */
 
 static void a_client_that_does_not_read_makes_it_pause(void)
@@ -694,6 +712,7 @@ static const struct test_case CASES[] = {
     CASE(what_has_no_body_is_told_so),
     CASE(an_endpoint_that_says_nothing_is_a_500),
     CASE(an_endpoint_that_never_goes_on_is_cut),
+    CASE(a_status_that_is_none_is_a_500),
     CASE(a_client_that_does_not_read_makes_it_pause),
     CASE(a_paused_body_whose_client_leaves_is_ended),
     CASE(a_paused_body_that_nobody_takes_is_cut),
