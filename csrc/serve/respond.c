@@ -144,6 +144,12 @@ bool pyrs_exchange_defer(struct pyrs_exchange *exchange)
 
 /* ---- answers in pieces ---- */
 
+/* Within the step that has ended it. */
+static bool is_over(const struct pyrs_exchange *exchange)
+{
+    return exchange->runner && exchange->runner->outcome == STEP_ENDED;
+}
+
 static enum pyrs_flow tell(struct pyrs_exchange *exchange, enum pyrs_flow flow)
 {
     exchange->told_gone |= flow == PYRS_FLOW_GONE;
@@ -206,8 +212,8 @@ enum pyrs_flow pyrs_exchange_send(struct pyrs_exchange *exchange,
 {
     struct lent piece = {slice_of(bytes.bytes, bytes.length), release, owner};
 
-    if (!exchange->answered) { /* not begun, perhaps with a status that is none */
-        release_lent(&piece);
+    if (!exchange->answered || is_over(exchange)) {
+        release_lent(&piece); /* not begun, perhaps with a status that is none */
         return tell(exchange, PYRS_FLOW_GONE);
     }
     if (!is_home(exchange)) {
@@ -237,10 +243,10 @@ void pyrs_exchange_end(struct pyrs_exchange *exchange, bool complete)
 {
     bool home = is_home(exchange);
 
-    if (exchange->runner) {
-        assert(exchange->runner->outcome == STEP_OPEN);
+    if (is_over(exchange))
+        return;
+    if (exchange->runner)
         exchange->runner->outcome = STEP_ENDED;
-    }
     if (!home)
         mail_end(exchange, complete && exchange->answered);
     else

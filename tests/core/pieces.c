@@ -452,6 +452,22 @@ static void a_status_that_is_none_is_a_500(void)
     finish();
 }
 
+static void nothing_follows_the_end_of_an_answer(void)
+{
+    static struct answers answers;
+    int client;
+
+    prepare();
+    begin((struct plan){.body_bytes = -1});
+    client = connect_client();
+    say(client, GET("/talkative") GET("/silent"));
+    listen_for(client, &answers, 4);
+    CHECK(count_of(&answers, "\r\n\r\n0\r\n\r\nHTTP/1.1 500 ") == 1);
+    CHECK(released == 1 && response_count(2) == 1);
+    close(client);
+    finish();
+}
+
 /* ---- back-pressure on the loop ---- */
 
 static void a_client_that_does_not_read_makes_it_pause(void)
@@ -713,6 +729,7 @@ static const struct test_case CASES[] = {
     CASE(an_endpoint_that_says_nothing_is_a_500),
     CASE(an_endpoint_that_never_goes_on_is_cut),
     CASE(a_status_that_is_none_is_a_500),
+    CASE(nothing_follows_the_end_of_an_answer),
     CASE(a_client_that_does_not_read_makes_it_pause),
     CASE(a_paused_body_whose_client_leaves_is_ended),
     CASE(a_paused_body_that_nobody_takes_is_cut),
