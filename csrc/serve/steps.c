@@ -422,6 +422,8 @@ void steps_drained(struct http1 *http1)
     atomic_fetch_sub(&exchange->unsent, exchange->sent_since_drained);
     exchange->sent_since_drained = 0;
     if (atomic_load(&exchange->sending_paused) &&
+        atomic_load(&exchange->unsent) <=
+            OUTPUT_HIGH_WATER_BYTES && /* else in the mail */
         atomic_exchange(&exchange->sending_paused, false))
         notify(exchange, PYRS_EVENT_SENT);
     if (!exchange->away && !list_is_linked(&exchange->queue))

@@ -604,6 +604,33 @@ static void a_deferred_body_pauses_until_it_is_told(void)
     finish();
 }
 
+/* It is told when there is room, not whenever something was sent. */
+static void what_is_still_in_the_mail_counts_as_unsent(void)
+{
+    static struct answers answers;
+    int client, other;
+
+    prepare();
+    begin((struct plan){.body_bytes = -1});
+    client = connect_client();
+    other = connect_client();
+    say(client, GET("/later"));
+    (void)begin_body(laters[0].exchange);
+    /* In this turn the head is sent, and before that more comes than there is room for.
+     */
+    CHECK(send(other, GET("/fill"), strlen(GET("/fill")), 0) > 0);
+    turns(1);
+    CHECK(laters[0].sent == 0);
+    listen_until(client, &answers, PIECE_BYTES * 3);
+    listen_for(client, &answers, 4);
+    CHECK(laters[0].sent == 1);
+    pyrs_exchange_end(laters[0].exchange, true);
+    turns(2);
+    close(client);
+    close(other);
+    finish();
+}
+
 /* How far the sender may be ahead of the client. */
 enum { UNSENT_MAX = OUTPUT_HIGH_WATER_BYTES + PIECE_BYTES };
 
@@ -736,6 +763,7 @@ static const struct test_case CASES[] = {
     CASE(pipelined_requests_wait_behind_a_paused_body),
     CASE(a_graceful_stop_lets_a_body_end),
     CASE(a_deferred_body_pauses_until_it_is_told),
+    CASE(what_is_still_in_the_mail_counts_as_unsent),
     CASE(a_thread_that_sends_is_always_told_when_to_go_on),
     CASE(a_thread_that_sends_is_told_when_its_client_leaves),
 };
