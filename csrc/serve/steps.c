@@ -359,6 +359,7 @@ static void deliver(struct mail *mail)
     case MAIL_SEND:
         exchange->sent_since_drained += mail->piece.bytes.length;
         answer_send(exchange, &mail->piece);
+        connection_touch(&exchange->http1->connection); /* though it was dropped */
         break;
     case MAIL_END:
         steps_end_answer(exchange, mail->complete);

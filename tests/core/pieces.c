@@ -631,6 +631,31 @@ static void what_is_still_in_the_mail_counts_as_unsent(void)
     finish();
 }
 
+static void what_is_dropped_counts_as_sent(void)
+{
+    static struct answers answers;
+    int client, count = 0;
+
+    prepare();
+    expect_log("longer than announced");
+    begin((struct plan){.body_bytes = 5});
+    client = connect_client();
+    say(client, GET("/later"));
+    (void)begin_body(laters[0].exchange);
+    pyrs_exchange_send(laters[0].exchange, PYRS_TEXT("hello"), NULL, NULL);
+    listen_for(client, &answers, 4);
+    while (pyrs_exchange_send(laters[0].exchange, PIECE, release, NULL) ==
+           PYRS_FLOW_GO_ON)
+        count++;
+    turns(4);
+    CHECK(count > 0 && laters[0].sent == 1 && released == count + 1);
+    pyrs_exchange_end(laters[0].exchange, true);
+    listen_for(client, &answers, 4);
+    CHECK(ends_with(&answers, "\r\n\r\nhello"));
+    close(client);
+    finish();
+}
+
 /* How far the sender may be ahead of the client. */
 enum { UNSENT_MAX = OUTPUT_HIGH_WATER_BYTES + PIECE_BYTES };
 
@@ -764,6 +789,7 @@ static const struct test_case CASES[] = {
     CASE(a_graceful_stop_lets_a_body_end),
     CASE(a_deferred_body_pauses_until_it_is_told),
     CASE(what_is_still_in_the_mail_counts_as_unsent),
+    CASE(what_is_dropped_counts_as_sent),
     CASE(a_thread_that_sends_is_always_told_when_to_go_on),
     CASE(a_thread_that_sends_is_told_when_its_client_leaves),
 };
