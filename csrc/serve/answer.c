@@ -142,7 +142,8 @@ static int64_t framing_of(struct pyrs_exchange *exchange, uint32_t status)
         return exchange->body_left >= 0 ? exchange->body_left : RESPONSE_LENGTH_NONE;
     if (exchange->head.version_minor == 0) {
         exchange->last = true;
-        exchange->http1->no_more = true;
+        /* The client does not know, and may have sent more. */
+        exchange->http1->no_more = exchange->http1->linger = true;
         return RESPONSE_LENGTH_CLOSE;
     }
     exchange->chunked = true;

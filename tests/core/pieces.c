@@ -267,6 +267,26 @@ static void under_http_1_0_the_connection_ends_the_body(void)
     finish();
 }
 
+/* What it has sent too much would reset the connection if it was just closed. */
+static void an_http_1_0_client_that_pipelines_gets_the_whole_body(void)
+{
+    static struct answers answers;
+    int client;
+
+    prepare();
+    begin((struct plan){.body_bytes = -1, .piece_count = 2});
+    client = connect_by_tcp();
+    say(client, GET_1_0("/pieces"));
+    turns_for_ms(20);
+    CHECK(ended_count == 1);
+    say(client, GET_1_0("/pieces") GET_1_0("/pieces"));
+    listen_until_end(client, &answers);
+    CHECK(!answers.reset && strlen(body_of(&answers)) == PIECE_BYTES * 2);
+    close(client);
+    turns_for_ms(20);
+    finish();
+}
+
 static void a_body_of_known_length_is_sent_as_it_is(void)
 {
     static struct answers answers;
@@ -772,6 +792,7 @@ static const struct test_case CASES[] = {
     CASE(a_body_of_unknown_length_is_chunked),
     CASE(large_pieces_are_framed_alike),
     CASE(under_http_1_0_the_connection_ends_the_body),
+    CASE(an_http_1_0_client_that_pipelines_gets_the_whole_body),
     CASE(a_body_of_known_length_is_sent_as_it_is),
     CASE(a_body_that_is_longer_than_announced_is_cut_there),
     CASE(a_body_that_is_shorter_than_announced_ends_in_a_reset),
