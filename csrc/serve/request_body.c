@@ -65,7 +65,8 @@ void request_body_cut(struct http1 *http1, uint16_t status)
     tell_body(exchange, body_stream_finish(exchange->stream, BODY_STREAM_CUT));
     if (!exchange->started && !exchange->away)
         steps_refuse_ready(exchange, status);
-    else if (exchange->away && !exchange->begun)
+    else if (exchange->away && !exchange->begun &&
+             http1->connection.state == CONNECTION_OPEN)
         steps_supersede(http1, status);
     else
         connection_close(&http1->connection);

@@ -381,6 +381,25 @@ static void a_client_that_does_not_wait_to_be_asked_is_read(void)
 
 /* ---- bodies that never become whole ---- */
 
+static void a_client_that_leaves_midway_is_told(void)
+{
+    int client;
+
+    prepare();
+    begin();
+    client = connect_by_tcp();
+    say(client, POST("/stream", 10) "hello");
+    turns_for_ms(20);
+    CHECK(read_on(&laters[0]) == PYRS_BODY_WAIT && got_is("hello"));
+    reset_client(client);
+    CHECK(laters[0].body == 1 && laters[0].gone == 1);
+    CHECK(read_on(&laters[0]) == PYRS_BODY_GONE);
+    respond_later(&laters[0], PYRS_TEXT("late"));
+    turns(4);
+    CHECK(response_count(0) == 1 && late_response_count() == 1);
+    finish();
+}
+
 static void a_client_that_finishes_midway_is_a_400(void)
 {
     static struct answers answers;
@@ -583,6 +602,7 @@ static const struct test_case CASES[] = {
     CASE(a_client_is_asked_for_its_body_when_it_is_read),
     CASE(a_client_whose_body_is_not_wanted_is_not_asked_for_it),
     CASE(a_client_that_does_not_wait_to_be_asked_is_read),
+    CASE(a_client_that_leaves_midway_is_told),
     CASE(a_client_that_finishes_midway_is_a_400),
     CASE(a_body_that_is_too_slow_is_a_408),
     CASE(a_malformed_chunk_is_a_400),
