@@ -246,6 +246,28 @@ static void a_thread_echoes_a_body_larger_than_what_is_kept(void)
     finish();
 }
 
+static void under_http_1_0_too(void)
+{
+    static struct answers answers;
+    uv_thread_t thread;
+    int client;
+
+    prepare();
+    begin();
+    CHECK(uv_thread_create(&thread, echo_waiting, NULL) == 0);
+    client = connect_client();
+    say(client, "POST /stream HTTP/1.0\r\nConnection: keep-alive\r\n"
+                "Content-Length: 10\r\n\r\nhello");
+    while (!ends_with(&answers, "hello"))
+        listen_for(client, &answers, 1);
+    say(client, "12345");
+    listen_until_end(client, &answers);
+    uv_thread_join(&thread);
+    CHECK(ends_with(&answers, "\r\n\r\nhello12345"));
+    close(client);
+    finish();
+}
+
 static void a_thread_that_waits_is_told_when_the_client_leaves(void)
 {
     uv_thread_t thread;
@@ -596,6 +618,7 @@ static const struct test_case CASES[] = {
     CASE(a_body_that_is_there_does_not_stream),
     CASE(a_body_waits_for_the_exchange_before_it),
     CASE(a_thread_echoes_a_body_larger_than_what_is_kept),
+    CASE(under_http_1_0_too),
     CASE(a_thread_that_waits_is_told_when_the_client_leaves),
     CASE(a_thread_that_waits_is_told_when_all_stops),
     CASE(a_body_that_is_not_read_does_not_time_out),
