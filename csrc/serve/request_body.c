@@ -222,6 +222,7 @@ static bool begin_stream(struct http1 *http1, struct pyrs_exchange *exchange)
         connection_close(&http1->connection);
         return false;
     }
+    http1->no_more |= exchange->last;
     http1->pending++;
     steps_make_ready(exchange);
     return true;

@@ -174,6 +174,31 @@ static void a_body_waits_for_the_exchange_before_it(void)
     finish();
 }
 
+static void what_follows_the_last_request_is_not_read(void)
+{
+    static struct answers answers;
+    int client;
+
+    prepare();
+    begin();
+    client = connect_by_tcp();
+    say(client, "POST /stream HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                "Content-Length: 5\r\n\r\nhe");
+    while (later_count == 0)
+        turns(1);
+    say(client, "llo" GET("/nowhere"));
+    turns_for_ms(20);
+    CHECK(read_on(&laters[0]) == PYRS_BODY_END && got_is("hello"));
+    CHECK(counter_read(&service.counters.requests) == 1);
+    say(client, GET("/nowhere"));
+    respond_later(&laters[0], PYRS_TEXT("ok"));
+    listen_until_end(client, &answers);
+    CHECK(ends_with(&answers, "\r\n\r\nok") && !answers.reset);
+    close(client);
+    turns_for_ms(20);
+    finish();
+}
+
 /* ---- a thread that waits ---- */
 
 static void echo_waiting(void *unused)
@@ -617,6 +642,7 @@ static const struct test_case CASES[] = {
     CASE(a_chunked_body_is_read_as_it_arrives),
     CASE(a_body_that_is_there_does_not_stream),
     CASE(a_body_waits_for_the_exchange_before_it),
+    CASE(what_follows_the_last_request_is_not_read),
     CASE(a_thread_echoes_a_body_larger_than_what_is_kept),
     CASE(under_http_1_0_too),
     CASE(a_thread_that_waits_is_told_when_the_client_leaves),
