@@ -47,6 +47,13 @@ static void count(struct pyrs_exchange *exchange)
 
 /* ---- heads ---- */
 
+/* The client does not know, and may send more. */
+static void close_behind(struct pyrs_exchange *exchange)
+{
+    exchange->last = true;
+    exchange->http1->no_more = exchange->http1->linger = true;
+}
+
 static struct response_head head_of(struct pyrs_exchange *exchange,
                                     const struct pyrs_response *response,
                                     int64_t body_bytes)
@@ -65,7 +72,7 @@ static struct response_head head_of(struct pyrs_exchange *exchange,
     if (response->status == 204 || response->status == 304)
         head.content_length = RESPONSE_LENGTH_NONE;
     if (exchange->http1->reading == exchange) /* before its request's body was whole */
-        exchange->last = true;
+        close_behind(exchange);
     if (exchange->last)
         head.connection = CONNECTION_CLOSE;
     else if (exchange->head.version_minor == 0)
@@ -141,9 +148,7 @@ static int64_t framing_of(struct pyrs_exchange *exchange, uint32_t status)
     if (exchange->body_left >= 0 || answer_has_no_body(exchange, status))
         return exchange->body_left >= 0 ? exchange->body_left : RESPONSE_LENGTH_NONE;
     if (exchange->head.version_minor == 0) {
-        exchange->last = true;
-        /* The client does not know, and may have sent more. */
-        exchange->http1->no_more = exchange->http1->linger = true;
+        close_behind(exchange);
         return RESPONSE_LENGTH_CLOSE;
     }
     exchange->chunked = true;

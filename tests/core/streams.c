@@ -637,6 +637,35 @@ static void an_answer_before_the_whole_body_can_be_read(void)
     finish();
 }
 
+/* Its head has said that the connection closes, but the client may not know yet. */
+static void an_answer_begun_before_the_whole_body_can_be_read_too(void)
+{
+    static struct answers answers;
+    int client;
+
+    prepare();
+    begin();
+    client = connect_by_tcp();
+    say(client, POST("/stream", 10) "hello");
+    turns_for_ms(20);
+    (void)pyrs_exchange_begin(laters[0].exchange,
+                              &(struct pyrs_response){.status = 200}, 2);
+    turns(4);
+    say(client, "12345");
+    turns_for_ms(20);
+    CHECK(read_on(&laters[0]) == PYRS_BODY_END && got_is("hello12345"));
+    pyrs_exchange_send(laters[0].exchange, PYRS_TEXT("ok"), NULL, NULL);
+    pyrs_exchange_end(laters[0].exchange, true);
+    CHECK(send(client, GET("/nowhere"), strlen(GET("/nowhere")), 0) > 0);
+    turns_for_ms(20);
+    listen_until_end(client, &answers);
+    CHECK(ends_with(&answers, "\r\n\r\nok") && !answers.reset);
+    CHECK(count_of(&answers, "\r\nConnection: close\r\n") == 1);
+    close(client);
+    turns_for_ms(20);
+    finish();
+}
+
 static const struct test_case CASES[] = {
     CASE(a_body_is_read_as_it_arrives),
     CASE(a_chunked_body_is_read_as_it_arrives),
@@ -660,6 +689,7 @@ static const struct test_case CASES[] = {
     CASE(a_fault_before_its_turn_is_answered_in_its_turn),
     CASE(a_body_whose_endpoint_takes_too_long_is_a_504),
     CASE(an_answer_before_the_whole_body_can_be_read),
+    CASE(an_answer_begun_before_the_whole_body_can_be_read_too),
 };
 
 int main(int count, char **arguments)
