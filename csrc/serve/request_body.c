@@ -175,20 +175,32 @@ static size_t read_chunked_body(struct http1 *http1, char *bytes, size_t length)
     }
 }
 
+/* Until its endpoint says that it has room. */
+static void hold_body(struct http1 *http1)
+{
+    http1->body_held = true;
+    connection_pause(&http1->connection);
+}
+
 size_t request_body_read(struct http1 *http1, char *bytes, size_t length)
 {
     struct body_stream *stream = http1->reading->stream;
+    size_t taken;
 
     if (stream && (http1->continue_owed || body_stream_is_full(stream))) {
-        http1->body_held = http1->connection.held = true;
-        connection_pause(&http1->connection);
+        http1->connection.held = true;
+        hold_body(http1);
         return 0;
     }
     http1->last_read_ms = loop_now_ms(http1->connection.loop);
     http1->window_bytes += length;
     if (http1->reading->head.framing == BODY_CHUNKED)
-        return read_chunked_body(http1, bytes, length);
-    return read_sized_body(http1, slice_of(bytes, length));
+        taken = read_chunked_body(http1, bytes, length);
+    else
+        taken = read_sized_body(http1, slice_of(bytes, length));
+    if (stream && http1->reading_body && body_stream_is_full(stream))
+        hold_body(http1); /* another receive would bring more than it may hold */
+    return taken;
 }
 
 static void send_continue(struct http1 *http1)

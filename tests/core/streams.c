@@ -340,6 +340,30 @@ static void exchange_the_rest(int client, size_t sent)
     CHECK(got.length == sizeof big && memcmp(got.bytes, big, sizeof big) == 0);
 }
 
+static void a_body_that_nobody_reads_stays_with_its_client(void)
+{
+    uint64_t before, received;
+    size_t sent;
+    int client;
+
+    prepare();
+    begin();
+    client = connect_with_head(sizeof big);
+    before = counter_read(&service.loop.counters.bytes_received);
+    sent = push(client, big, 60000); /* so that it is not full at a receive's end */
+    sent += push(client, big + sent, sizeof big - sent);
+    received = counter_read(&service.loop.counters.bytes_received) - before;
+    CHECK(sent < sizeof big && received < RECEIVED_MAX);
+    CHECK(received >= BODY_STREAM_BYTES_MAX);
+    turns_for_ms(50);
+    CHECK(counter_read(&service.loop.counters.bytes_received) == before + received);
+    exchange_the_rest(client, sent);
+    respond_later(&laters[0], PYRS_TEXT("ok"));
+    turns(2);
+    close(client);
+    finish();
+}
+
 /* Its endpoint is slow, not its client. */
 static void a_body_that_is_not_read_does_not_time_out(void)
 {
@@ -676,6 +700,7 @@ static const struct test_case CASES[] = {
     CASE(under_http_1_0_too),
     CASE(a_thread_that_waits_is_told_when_the_client_leaves),
     CASE(a_thread_that_waits_is_told_when_all_stops),
+    CASE(a_body_that_nobody_reads_stays_with_its_client),
     CASE(a_body_that_is_not_read_does_not_time_out),
     CASE(a_client_is_asked_for_its_body_when_it_is_read),
     CASE(a_client_whose_body_is_not_wanted_is_not_asked_for_it),
