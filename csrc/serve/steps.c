@@ -374,7 +374,8 @@ static void deliver(struct mail *mail)
         deliver_returned(exchange);
         break;
     case MAIL_WANT_BODY:
-        http1_want_body(exchange->http1);
+        if (exchange->http1->reading == exchange) /* else it is whole already */
+            http1_want_body(exchange->http1);
         break;
     case MAIL_RECLAIM:
         break;

@@ -364,6 +364,26 @@ static void a_body_that_nobody_reads_stays_with_its_client(void)
     finish();
 }
 
+static void reading_one_body_makes_no_room_for_the_next(void)
+{
+    uint64_t received;
+    int client;
+
+    prepare();
+    begin();
+    client = connect_client();
+    say(client, POST("/stream", 2) "1");
+    say(client, "2" POST("/stream", 1048576));
+    push(client, big, sizeof big);
+    received = counter_read(&service.loop.counters.bytes_received);
+    CHECK(read_on(&laters[0]) == PYRS_BODY_END && got_is("12"));
+    turns(8);
+    CHECK(counter_read(&service.loop.counters.bytes_received) == received);
+    close(client);
+    pyrs_exchange_end(laters[0].exchange, false);
+    finish();
+}
+
 /* Its endpoint is slow, not its client. */
 static void a_body_that_is_not_read_does_not_time_out(void)
 {
@@ -701,6 +721,7 @@ static const struct test_case CASES[] = {
     CASE(a_thread_that_waits_is_told_when_the_client_leaves),
     CASE(a_thread_that_waits_is_told_when_all_stops),
     CASE(a_body_that_nobody_reads_stays_with_its_client),
+    CASE(reading_one_body_makes_no_room_for_the_next),
     CASE(a_body_that_is_not_read_does_not_time_out),
     CASE(a_client_is_asked_for_its_body_when_it_is_read),
     CASE(a_client_whose_body_is_not_wanted_is_not_asked_for_it),
