@@ -229,8 +229,9 @@ static bool wants_stream(const struct pyrs_exchange *exchange)
 /* Its endpoint runs while the body arrives. False: memory is out. */
 static bool begin_stream(struct http1 *http1, struct pyrs_exchange *exchange)
 {
-    exchange->stream = body_stream_new();
-    if (!exchange->stream || !exchange_keep(exchange)) {
+    if (exchange_keep(exchange))
+        exchange->stream = body_stream_new();
+    if (!exchange->stream) { /* and it is dropped, as one that never began */
         connection_close(&http1->connection);
         return false;
     }
@@ -274,8 +275,6 @@ size_t request_body_begin(struct http1 *http1, struct pyrs_exchange *exchange,
 
 void http1_want_body(struct http1 *http1)
 {
-    if (!http1->reading_body)
-        return;
     if (http1->continue_owed)
         send_continue(http1);
     http1->body_held = false;
