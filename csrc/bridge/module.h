@@ -20,10 +20,13 @@ struct policy {
     PyObject *read_cookies;
     PyObject *read_text;
     PyObject *read_json;
+    PyObject *read_origin;
+    PyObject *read_form;
     PyObject *build_url;
     PyObject *encode_json;
     PyObject *describe_exception;
     PyObject *response_type;
+    PyObject *file_type;
     PyObject *http_error_type;
     PyObject *client_disconnected_type;
     PyObject *struct_type;
@@ -43,7 +46,8 @@ struct module_state {
     PyObject *scheme;
     PyObject *name_body, *name_status, *name_headers, *name_own_headers;
     PyObject *name_content_type;
-    PyObject *name_items, *name_dataclass_fields, *name_close;
+    PyObject *name_items, *name_dataclass_fields, *name_close, *name_path;
+    PyObject *name_trusted_proxies, *name_form_limits;
     struct policy policy;
 };
 

@@ -19,9 +19,12 @@ import msgspec
 
 from pyrs import _bridge
 from pyrs._core import ffi, lib
+from pyrs._request_parts import RequestSettings
 from pyrs._results import describe_exception
 from pyrs.config import BodyMode, RunMode, Settings, validate
 from pyrs.errors import PyrsError
+from pyrs.form import FormLimits
+from pyrs.forwarded import TrustedProxies
 from pyrs.hooks import ErrorHandler, Handler, Hooks
 from pyrs.lifespan import Lifespan, MakeError
 
@@ -100,6 +103,7 @@ class Server:
         if pointer == ffi.NULL:
             raise PyrsError(_message(error))
         self._pointer: ServerPointer | None = ffi.gc(pointer, lib.pyrs_server_free)
+        self._request_settings = _request_settings(settings)
         self._listeners = 0
         self._has_routes = False
         # Routes hold the hooks, so a server that these held would never be freed.
@@ -171,7 +175,9 @@ class Server:
         if run not in RUN_MODES or body not in BODY_MODES:
             raise ValueError(f"run {run!r}, body {body!r}: expected one of each mode")
         called = name or str(getattr(handler, "__qualname__", repr(handler)))
-        address = _bridge.endpoint(self._hooks.wrap(handler, called), called)
+        address = _bridge.endpoint(
+            self._hooks.wrap(handler, called), called, self._request_settings
+        )
         options = ffi.new("struct pyrs_route_options *")
         options.run = RUN_MODES[run]
         options.stream_body = body == "stream"
@@ -297,7 +303,9 @@ class Server:
             handler = self._hooks.error_endpoint(status)
             if handler is None:
                 continue
-            address = _bridge.endpoint(handler, f"the {status} page")
+            address = _bridge.endpoint(
+                handler, f"the {status} page", self._request_settings
+            )
             endpoint = ffi.cast("struct pyrs_endpoint *", address)
             error = ffi.new("struct pyrs_error *")
             if not lib.pyrs_server_set_error_endpoint(
@@ -374,6 +382,19 @@ def _new_server(settings: Settings, error: Error) -> ServerPointer:
     core.log_level = LOG_LEVELS[settings.log_level]
     core.access_log = settings.access_log
     return lib.pyrs_server_new(core, error)
+
+
+def _request_settings(settings: Settings) -> RequestSettings:
+    limits = settings.limits
+    return RequestSettings(
+        TrustedProxies(settings.trusted_proxies),
+        FormLimits(
+            limits.form_fields,
+            limits.form_files,
+            limits.form_field,
+            limits.form_memory,
+        ),
+    )
 
 
 def _milliseconds(seconds: float) -> int:
