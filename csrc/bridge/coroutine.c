@@ -81,27 +81,33 @@ static void end_body(struct coroutine *coroutine, bool complete)
 
 /* ---- failing, with an exception set ---- */
 
-static void fail_with(struct coroutine *coroutine,
-                      void (*failure)(struct result *, struct module_state *,
-                                      const char *, struct pyrs_exchange *))
+static void fail_by_result(struct coroutine *coroutine, struct result *result)
+{
+    failure_of_result(result, coroutine->state, name_of(coroutine),
+                      coroutine->job->exchange);
+    answer(coroutine, result);
+}
+
+static void fail_by_handler(struct coroutine *coroutine)
 {
     struct result result;
 
-    failure(&result, coroutine->state, name_of(coroutine), coroutine->job->exchange);
-    if (result.stream) {
-        result_drop(&result);
-        PyErr_SetString(PyExc_TypeError, "the HTTPError of an async handler cannot "
-                                         "have a stream for its body");
-        failure_of_result(&result, coroutine->state, name_of(coroutine),
-                          coroutine->job->exchange);
+    failure_of_handler(&result, coroutine->state, name_of(coroutine),
+                       coroutine->job->exchange);
+    if (!result.stream) {
+        answer(coroutine, &result);
+        return;
     }
-    answer(coroutine, &result);
+    result_drop(&result);
+    PyErr_SetString(PyExc_TypeError, "the HTTPError of an async handler cannot have a "
+                                     "stream for its body");
+    fail_by_result(coroutine, &result);
 }
 
 static void fail(struct coroutine *coroutine)
 {
     if (!coroutine->begun) {
-        fail_with(coroutine, failure_of_handler);
+        fail_by_handler(coroutine);
         return;
     }
     failure_log(coroutine->state, name_of(coroutine),
@@ -175,7 +181,7 @@ static void answer_with(struct coroutine *coroutine, PyObject *value)
     struct result result;
 
     if (!result_from_value(&result, coroutine->state, coroutine->request, value)) {
-        fail_with(coroutine, failure_of_result);
+        fail_by_result(coroutine, &result);
         return;
     }
     if (!result.stream) {
@@ -185,7 +191,7 @@ static void answer_with(struct coroutine *coroutine, PyObject *value)
     if (begin_stream(coroutine, &result))
         return;
     result_drop(&result);
-    fail_with(coroutine, failure_of_result);
+    fail_by_result(coroutine, &result);
 }
 
 /* The coroutine that sends a body is over; without an item, there is a whole answer. */

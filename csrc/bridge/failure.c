@@ -36,7 +36,7 @@ static PyObject *describe(struct module_state *state, const char *handler,
     return bytes;
 }
 
-static void log_exception(struct module_state *state, const char *handler,
+static void log_exception(struct module_state *state, int level, const char *handler,
                           const char *what, PyObject *exception,
                           struct pyrs_exchange *exchange)
 {
@@ -48,7 +48,7 @@ static void log_exception(struct module_state *state, const char *handler,
         return;
     }
     pyrs_exchange_log(
-        exchange, PYRS_LOG_ERROR,
+        exchange, level,
         (struct pyrs_slice){PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes)});
     Py_DECREF(bytes);
 }
@@ -75,7 +75,18 @@ void failure_log(struct module_state *state, const char *handler, const char *wh
         return;
     }
     exception = exception_take();
-    log_exception(state, handler, what, exception, exchange);
+    log_exception(state, PYRS_LOG_ERROR, handler, what, exception, exchange);
+    Py_DECREF(exception);
+}
+
+/* It may have gone just now: less than a fault. */
+static void log_missing_file(struct module_state *state, const char *handler,
+                             struct pyrs_exchange *exchange)
+{
+    PyObject *exception = exception_take();
+
+    log_exception(state, PYRS_LOG_WARNING, handler, "has no file to send", exception,
+                  exchange);
     Py_DECREF(exception);
 }
 
@@ -90,7 +101,12 @@ static void log_and_give_500(struct result *result, struct module_state *state,
 void failure_of_result(struct result *result, struct module_state *state,
                        const char *handler, struct pyrs_exchange *exchange)
 {
-    log_and_give_500(result, state, handler, RETURNED, exchange);
+    if (!result->file_is_missing) {
+        log_and_give_500(result, state, handler, RETURNED, exchange);
+        return;
+    }
+    log_missing_file(state, handler, exchange);
+    result_not_found(result);
 }
 
 void failure_of_handler(struct result *result, struct module_state *state,

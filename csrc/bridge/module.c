@@ -25,11 +25,14 @@ static const struct {
     {offsetof(struct policy, read_cookies), "pyrs._request_parts", "read_cookies"},
     {offsetof(struct policy, read_text), "pyrs._request_parts", "read_text"},
     {offsetof(struct policy, read_json), "pyrs._request_parts", "read_json"},
+    {offsetof(struct policy, read_origin), "pyrs._request_parts", "read_origin"},
+    {offsetof(struct policy, read_form), "pyrs.form", "read_form"},
     {offsetof(struct policy, build_url), "pyrs._request_parts", "build_url"},
     {offsetof(struct policy, encode_json), "pyrs._results", "encode_json"},
     {offsetof(struct policy, describe_exception), "pyrs._results",
      "describe_exception"},
     {offsetof(struct policy, response_type), "pyrs.response", "Response"},
+    {offsetof(struct policy, file_type), "pyrs.response", "File"},
     {offsetof(struct policy, http_error_type), "pyrs.errors", "HTTPError"},
     {offsetof(struct policy, client_disconnected_type), "pyrs.errors",
      "ClientDisconnected"},
@@ -60,6 +63,21 @@ static PyObject *import_name(const char *module_name, const char *name)
     return object;
 }
 
+static bool policy_has_classes(const struct policy *policy)
+{
+    PyObject *const classes[] = {policy->response_type, policy->file_type,
+                                 policy->http_error_type,
+                                 policy->client_disconnected_type, policy->struct_type};
+
+    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
+        if (PyType_Check(classes[i]))
+            continue;
+        PyErr_Format(PyExc_TypeError, "%R must be a class", classes[i]);
+        return false;
+    }
+    return true;
+}
+
 static bool policy_load(struct policy *policy)
 {
     for (size_t i = 0; i < POLICY_COUNT; i++) {
@@ -73,14 +91,7 @@ static bool policy_load(struct policy *policy)
             return false;
         Py_XSETREF(*slot, object);
     }
-    if (PyType_Check(policy->response_type) && PyType_Check(policy->http_error_type) &&
-        PyType_Check(policy->client_disconnected_type) &&
-        PyType_Check(policy->struct_type))
-        return true;
-    PyErr_SetString(
-        PyExc_TypeError,
-        "Response, HTTPError, ClientDisconnected and Struct must be classes");
-    return false;
+    return policy_has_classes(policy);
 }
 
 /* ---- functions ---- */
@@ -143,8 +154,9 @@ static PyMethodDef bridge_functions[] = {
     {"endpoint", bridge_endpoint, METH_VARARGS,
      PyDoc_STR("endpoint(callable, name, settings=None, tasks=None, /)\n--\n\n"
                "The address of a new pyrs_endpoint that calls callable(request).\n\n"
-               "It belongs to the server it is given to; name stands in the log. An "
-               "async\ncallable runs among tasks.")},
+               "It belongs to the server it is given to; name stands in the log, "
+               "settings\nare pyrs._request_parts.RequestSettings. An async callable "
+               "runs among tasks.")},
     {"endpoint_free", bridge_endpoint_free, METH_O,
      PyDoc_STR("endpoint_free(address, /)\n--\n\n"
                "Frees an endpoint that no server was given.")},
@@ -184,6 +196,9 @@ static bool make_names(struct module_state *state)
            (state->name_items = intern("items")) &&
            (state->name_dataclass_fields = intern("__dataclass_fields__")) &&
            (state->name_close = intern("close")) &&
+           (state->name_path = intern("path")) &&
+           (state->name_trusted_proxies = intern("trusted_proxies")) &&
+           (state->name_form_limits = intern("form_limits")) &&
            (state->name_throw = intern("throw")) &&
            (state->name_set_result = intern("set_result")) &&
            (state->name_done = intern("done")) &&
@@ -261,6 +276,9 @@ static int bridge_clear(PyObject *module)
     Py_CLEAR(state->name_create_future);
     Py_CLEAR(state->name_cancel);
     Py_CLEAR(state->task_keywords);
+    Py_CLEAR(state->name_path);
+    Py_CLEAR(state->name_trusted_proxies);
+    Py_CLEAR(state->name_form_limits);
     return 0;
 }
 

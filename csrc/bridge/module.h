@@ -20,10 +20,13 @@ struct policy {
     PyObject *read_cookies;
     PyObject *read_text;
     PyObject *read_json;
+    PyObject *read_origin;
+    PyObject *read_form;
     PyObject *build_url;
     PyObject *encode_json;
     PyObject *describe_exception;
     PyObject *response_type;
+    PyObject *file_type;
     PyObject *http_error_type;
     PyObject *client_disconnected_type;
     PyObject *cancelled_error_type;
@@ -48,8 +51,10 @@ struct module_state {
     PyObject *scheme;
     PyObject *name_body, *name_status, *name_headers, *name_own_headers;
     PyObject *name_content_type;
-    PyObject *name_items, *name_dataclass_fields, *name_close, *name_throw;
-    PyObject *name_set_result, *name_done, *name_create_future, *name_cancel;
+    PyObject *name_items, *name_dataclass_fields, *name_close, *name_path;
+    PyObject *name_trusted_proxies, *name_form_limits;
+    PyObject *name_throw, *name_set_result, *name_done, *name_create_future;
+    PyObject *name_cancel;
     PyObject *task_keywords; /* the names that a task is made with */
     struct policy policy;
 };

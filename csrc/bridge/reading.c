@@ -162,16 +162,22 @@ static PyObject *read_arriving(struct request *request, size_t size)
     return read;
 }
 
+bool reading_is_untouched(const struct request *request)
+{
+    if (request->reading.at == 0)
+        return true;
+    PyErr_SetString(PyExc_RuntimeError,
+                    "a part of this body was read already, by stream() or read(): it "
+                    "cannot be had as a whole any more");
+    return false;
+}
+
 PyObject *reading_whole(struct request *request)
 {
     PyObject *body;
 
-    if (request->reading.at > 0) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "a part of this body was read already, by stream() or read(): "
-                        "it cannot be had as a whole any more");
+    if (!reading_is_untouched(request))
         return NULL;
-    }
     body = read_arriving(request, ALL_BYTES);
     if (body)
         request->reading.at = 0;

@@ -41,8 +41,10 @@ void reading_fini(struct reading *reading);
 /* True if the body has not come whole, and is not yet a part of the request. */
 bool reading_arrives(const struct request *request);
 
-/* The bytes object of a body that arrives, once it is there; RuntimeError if a part of
- * it was read in pieces. */
+/* RuntimeError if a part of a body that arrives was read in pieces. */
+bool reading_is_untouched(const struct request *request);
+
+/* The bytes object of a body that arrives, once it is there, if it is untouched. */
 PyObject *reading_whole(struct request *request);
 
 /* An iterator of chunks of at most `size` bytes. */

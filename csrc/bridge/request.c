@@ -93,6 +93,12 @@ static PyObject *request_read(PyObject *self, PyObject *args, PyObject *keywords
     return reading_read((struct request *)self, size);
 }
 
+static PyObject *request_form(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    return get_part(self, (void *)(uintptr_t)PART_FORM);
+}
+
 static PyObject *request_repr(PyObject *self)
 {
     struct request *request = (struct request *)self;
@@ -138,11 +144,32 @@ struct request *request_new(struct module_state *state)
     return request;
 }
 
-void request_clear_parts(struct request *request)
+static void drop_parts(struct request *request)
 {
     request->has_parts = false;
     for (int i = 0; i < PART_COUNT; i++)
         Py_CLEAR(request->parts[i]);
+}
+
+/* Nobody is there any more to be told of a failure. */
+static void close_form(struct request *request, PyObject *form)
+{
+    PyObject *type, *value, *traceback, *closed;
+
+    PyErr_Fetch(&type, &value, &traceback);
+    closed = PyObject_CallMethodNoArgs(form, request_module_state(request)->name_close);
+    if (closed)
+        Py_DECREF(closed);
+    else
+        PyErr_WriteUnraisable(form);
+    PyErr_Restore(type, value, traceback);
+}
+
+void request_clear_parts(struct request *request)
+{
+    if (request->parts[PART_FORM])
+        close_form(request, request->parts[PART_FORM]);
+    drop_parts(request);
 }
 
 /* A body that was arriving is not waited for. */
@@ -174,7 +201,7 @@ static int request_traverse(PyObject *self, visitproc visit, void *arg)
 
 static int request_clear(PyObject *self)
 {
-    request_clear_parts((struct request *)self);
+    drop_parts((struct request *)self);
     return 0;
 }
 
@@ -225,13 +252,15 @@ static PyGetSetDef request_attributes[] = {
         "The body as str, by the declared charset, else UTF-8. HTTPError 415 for a "
         "charset that is not known, 400 for bytes that are not of it."),
     ATTRIBUTE("client", PART_CLIENT,
-              "(address, port) of the peer; (\"\", 0) on a unix socket."),
+              "(address, port) of the client, as trusted proxies tell it, else of the "
+              "peer; (\"\", 0) on a unix socket."),
     ATTRIBUTE("server", PART_SERVER,
               "(address, port) the peer connected to; (path, 0) of a unix socket."),
-    ATTRIBUTE("scheme", PART_SCHEME, "\"http\"."),
+    ATTRIBUTE("scheme", PART_SCHEME,
+              "\"http\", or \"https\" if a trusted proxy tells so."),
     ATTRIBUTE("host", PART_HOST,
-              "The Host header, with its port if it has one; \"\" without one, which "
-              "HTTP/1.0 allows."),
+              "The Host header, or what a trusted proxy tells; with its port if it has "
+              "one. \"\" without one, which HTTP/1.0 allows."),
     ATTRIBUTE("url", PART_URL,
               "As far as the request tells: scheme, host, raw path, "
               "query."),
@@ -246,6 +275,11 @@ static PyMethodDef request_methods[] = {
          "With a type (a msgspec.Struct, a dataclass, list[int], ...) checked and "
          "converted.\nHTTPError 400 if it is not JSON, 422 if it is not of that "
          "type.")},
+    {"form", request_form, METH_NOARGS,
+     PyDoc_STR("form($self, /)\n--\n\n"
+               "The fields and files of the form that the body is: a pyrs.Form.\n\n"
+               "Read once; its files are closed with the request. HTTPError 415 if it "
+               "is no\nform, 400 if it is malformed, 413 past a limit.")},
     {"stream", (PyCFunction)(void (*)(void))request_stream,
      METH_VARARGS | METH_KEYWORDS,
      PyDoc_STR(

@@ -29,6 +29,8 @@ enum part {
     PART_SCHEME,
     PART_HOST,
     PART_URL,
+    PART_ORIGIN, /* None: no proxy is trusted */
+    PART_FORM,
     PART_COUNT,
 };
 
@@ -47,7 +49,8 @@ PyTypeObject *request_type_new(PyObject *module);
 /* A new, empty one; request_take is the way to get one. */
 struct request *request_new(struct module_state *state);
 
-/* Lets go of all parts. Runs users' code if they left objects in `params`. */
+/* Lets go of all parts, and closes the form. Runs users' code if they left objects in
+ * `params`. */
 void request_clear_parts(struct request *request);
 
 /* Copies what the exchange says. If memory is out, the request has no facts any more,

@@ -212,13 +212,94 @@ static PyObject *address_tuple(const struct address *address)
                          (unsigned int)address->port);
 }
 
-static PyObject *make_client(struct request *request, struct module_state *state)
+/* ---- where it came from ---- */
+
+/* What the handler's settings say under that name; None without any. */
+static PyObject *setting(const struct request *request, PyObject *name)
+{
+    if (!request->settings)
+        Py_RETURN_NONE;
+    return PyObject_GetAttr(request->settings, name);
+}
+
+static PyObject *peer(const struct request *request)
 {
     struct address address;
 
-    (void)state;
     facts_client(&request->facts, &address);
     return address_tuple(&address);
+}
+
+static PyObject *host_header(const struct request *request)
+{
+    return decode_latin1(facts_header(&request->facts, PYRS_TEXT("host")));
+}
+
+static PyObject *read_origin(struct request *request, struct module_state *state,
+                             PyObject *proxies)
+{
+    PyObject *headers = request_part(request, PART_HEADERS);
+    PyObject *client, *host, *origin = NULL;
+
+    if (!headers)
+        return NULL;
+    client = peer(request);
+    host = host_header(request);
+    if (client && host)
+        origin = PyObject_CallFunctionObjArgs(state->policy.read_origin, proxies,
+                                              client, host, headers, NULL);
+    Py_XDECREF(client);
+    Py_XDECREF(host);
+    return origin;
+}
+
+static PyObject *make_origin(struct request *request, struct module_state *state)
+{
+    PyObject *proxies = setting(request, state->name_trusted_proxies);
+    int are_there = proxies ? PyObject_IsTrue(proxies) : -1;
+    PyObject *origin = NULL;
+
+    if (are_there == 0)
+        origin = Py_NewRef(Py_None);
+    else if (are_there > 0)
+        origin = read_origin(request, state, proxies);
+    Py_XDECREF(proxies);
+    return origin;
+}
+
+/* Of a name that an origin has; otherwise what the connection tells. */
+static PyObject *from_origin(struct request *request, const char *name, bool *is_told)
+{
+    PyObject *origin = request_part(request, PART_ORIGIN);
+
+    *is_told = origin != Py_None;
+    return *is_told && origin ? PyObject_GetAttrString(origin, name) : NULL;
+}
+
+static PyObject *make_client(struct request *request, struct module_state *state)
+{
+    bool is_told;
+    PyObject *client = from_origin(request, "client", &is_told);
+
+    (void)state;
+    return is_told ? client : peer(request);
+}
+
+static PyObject *make_scheme(struct request *request, struct module_state *state)
+{
+    bool is_told;
+    PyObject *scheme = from_origin(request, "scheme", &is_told);
+
+    return is_told ? scheme : Py_NewRef(state->scheme);
+}
+
+static PyObject *make_host(struct request *request, struct module_state *state)
+{
+    bool is_told;
+    PyObject *host = from_origin(request, "host", &is_told);
+
+    (void)state;
+    return is_told ? host : host_header(request);
 }
 
 static PyObject *make_server(struct request *request, struct module_state *state)
@@ -228,18 +309,6 @@ static PyObject *make_server(struct request *request, struct module_state *state
     (void)state;
     facts_server(&request->facts, &address);
     return address_tuple(&address);
-}
-
-static PyObject *make_scheme(struct request *request, struct module_state *state)
-{
-    (void)request;
-    return Py_NewRef(state->scheme);
-}
-
-static PyObject *make_host(struct request *request, struct module_state *state)
-{
-    (void)state;
-    return decode_latin1(facts_header(&request->facts, PYRS_TEXT("host")));
 }
 
 static PyObject *make_url(struct request *request, struct module_state *state)
@@ -254,6 +323,55 @@ static PyObject *make_url(struct request *request, struct module_state *state)
         return NULL;
     return PyObject_CallFunctionObjArgs(state->policy.build_url, scheme, host, server,
                                         raw_path, query_string, NULL);
+}
+
+/* ---- forms ---- */
+
+/* Without a copy of it all, as long as its handler runs. */
+static PyObject *body_chunks(struct request *request)
+{
+    enum { CHUNK_BYTES = 64 * 1024 };
+    PyObject *body;
+
+    if (request->facts.exchange)
+        return reading_stream(request, CHUNK_BYTES);
+    body = request_part(request, PART_BODY);
+    return body ? PyTuple_Pack(1, body) : NULL;
+}
+
+static PyObject *read_form(struct request *request, struct module_state *state)
+{
+    PyObject *chunks = body_chunks(request);
+    PyObject *type, *limits, *form = NULL;
+
+    if (!chunks)
+        return NULL;
+    type = decode_latin1(facts_header(&request->facts, PYRS_TEXT("content-type")));
+    limits = setting(request, state->name_form_limits);
+    if (type && limits)
+        form = PyObject_CallFunctionObjArgs(state->policy.read_form, type, chunks,
+                                            limits, NULL);
+    Py_XDECREF(type);
+    Py_XDECREF(limits);
+    Py_DECREF(chunks);
+    return form;
+}
+
+/* From the body's beginning, whoever read a part of a whole one before. */
+static PyObject *make_form(struct request *request, struct module_state *state)
+{
+    size_t at = request->reading.at;
+    PyObject *form;
+
+    if (reading_arrives(request)) {
+        if (!reading_is_untouched(request))
+            return NULL;
+        return read_form(request, state);
+    }
+    request->reading.at = 0;
+    form = read_form(request, state);
+    request->reading.at = at;
+    return form;
 }
 
 static PyObject *(*const MAKE[PART_COUNT])(struct request *, struct module_state *) = {
@@ -273,6 +391,8 @@ static PyObject *(*const MAKE[PART_COUNT])(struct request *, struct module_state
     [PART_SCHEME] = make_scheme,
     [PART_HOST] = make_host,
     [PART_URL] = make_url,
+    [PART_ORIGIN] = make_origin,
+    [PART_FORM] = make_form,
 };
 
 PyObject *request_part(struct request *request, enum part part)

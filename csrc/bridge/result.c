@@ -7,6 +7,9 @@
 #include "result.h"
 
 #include <assert.h>
+#include <unistd.h>
+
+#include "open_file.h"
 
 #define HTML  PYRS_TEXT("text/html; charset=utf-8")
 #define PLAIN PYRS_TEXT("text/plain; charset=utf-8")
@@ -44,6 +47,7 @@ static inline void result_init(struct result *result)
 {
     result->response = (struct pyrs_response){.status = 200};
     result->stream = NULL;
+    result->file_is_missing = false;
     result->content_type = NULL;
     result->has_fields = false;
 }
@@ -51,6 +55,8 @@ static inline void result_init(struct result *result)
 void result_drop(struct result *result)
 {
     release_body(result);
+    if (result->response.file)
+        close(result->file.descriptor);
     Py_XDECREF(result->stream);
     Py_XDECREF(result->content_type);
     if (result->has_fields)
@@ -60,6 +66,8 @@ void result_drop(struct result *result)
 void result_move(struct result *to, struct result *from)
 {
     *to = *from;
+    if (from->response.file)
+        to->response.file = &to->file;
     if (!from->has_fields)
         return;
     fields_moved(&to->fields, &from->fields);
@@ -220,6 +228,23 @@ static bool from_iterator(struct result *result, PyObject *value)
     return true;
 }
 
+/* Opened now, so that it is 404 if it is not there; the core reads and closes it. */
+static bool from_file(struct result *result, struct module_state *state,
+                      PyObject *value)
+{
+    PyObject *path = PyObject_GetAttr(value, state->name_path);
+    int descriptor = path ? open_file(path, &result->file_is_missing) : -1;
+
+    Py_XDECREF(path);
+    Py_DECREF(value);
+    if (descriptor < 0)
+        return false;
+    result->file = (struct pyrs_file){.descriptor = descriptor};
+    result->response.file = &result->file;
+    result->response.content_type = BYTES;
+    return true;
+}
+
 static bool is_json_value(struct module_state *state, PyObject *value)
 {
     return PyDict_Check(value) || PyList_Check(value) || PyLong_Check(value) ||
@@ -265,6 +290,8 @@ static bool from_rare_value(struct result *result, struct module_state *state,
         return from_bytes(result, value);
     if (is_json_value(state, value))
         return from_json(result, state, value);
+    if (Py_TYPE(value) == (PyTypeObject *)state->policy.file_type)
+        return from_file(result, state, value);
     if (PyIter_Check(value) || is_async_iterator(value))
         return from_iterator(result, value);
     if (PyCoro_CheckExact(value))
@@ -469,12 +496,22 @@ bool result_from_http_error(struct result *result, struct module_state *state,
     return done;
 }
 
-void result_internal_server_error(struct result *result)
+static void give_page(struct result *result, uint32_t status, struct pyrs_slice text)
 {
     result_init(result);
-    result->response.status = 500;
+    result->response.status = status;
     result->response.content_type = PLAIN;
-    result->response.body = PYRS_TEXT("Internal Server Error\n");
+    result->response.body = text;
+}
+
+void result_internal_server_error(struct result *result)
+{
+    give_page(result, 500, PYRS_TEXT("Internal Server Error\n"));
+}
+
+void result_not_found(struct result *result)
+{
+    give_page(result, 404, PYRS_TEXT("Not Found\n"));
 }
 
 /* ---- sending ---- */

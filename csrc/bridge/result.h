@@ -18,6 +18,8 @@
 struct result {
     struct pyrs_response response;
     PyObject *stream;       /* new: the iterator that makes the body, or NULL */
+    struct pyrs_file file;  /* if response.file */
+    bool file_is_missing;   /* why it cannot be an answer */
     PyObject *content_type; /* new: owns response.content_type, or NULL */
     bool has_fields;
     struct fields fields; /* if has_fields */
@@ -32,8 +34,9 @@ bool result_from_value(struct result *result, struct module_state *state,
 bool result_from_http_error(struct result *result, struct module_state *state,
                             PyObject *error);
 
-/* Of whatever went wrong: it says nothing more. */
+/* Of whatever went wrong, and of a file that is not there: they say nothing more. */
 void result_internal_server_error(struct result *result);
+void result_not_found(struct result *result);
 
 /* To where it is kept: it cannot be copied, since it refers to itself. */
 void result_move(struct result *to, struct result *from);

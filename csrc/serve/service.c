@@ -14,6 +14,9 @@
 enum { LINGER_TIMEOUT_MS = 2000 };
 /* Exchanges kept for reuse: two batches. */
 enum { EXCHANGES_KEPT = 256 };
+/* For so long after a wait for the interpreter another one is expected: a few of its
+ * switch intervals. */
+enum { CONTENDED_MS = 50 };
 
 bool service_init(struct service *service, const struct site *site, int *code)
 {
@@ -260,16 +263,15 @@ void service_driven_by(struct service *service, struct runner *runner)
     service->runner = runner;
 }
 
-void service_take_over(struct service *service, struct pyrs_exchange *exchange,
-                       bool before_waits)
+void service_take_over(struct service *service, struct pyrs_exchange *exchange)
 {
     service->attached = false;
-    if (before_waits) {
+    if (exchange) {
+        steps_left_behind(exchange);
+    } else {
         service->visited = true;
         service->loop.away_count++;
     }
-    if (exchange)
-        steps_left_behind(exchange);
 }
 
 /* ---- mail ---- */
@@ -291,11 +293,14 @@ void service_reclaim(struct service *service)
 {
     struct link exchanges;
     struct link *link;
+    bool contended;
 
     service->visited = false;
     service->loop.away_count--;
     list_init(&exchanges);
-    crew_take_back(service->runner->crew, service, &exchanges);
+    contended = crew_take_back(service->runner->crew, service, &exchanges);
+    service->contended_until_ms =
+        contended ? loop_now_ms(&service->loop) + CONTENDED_MS : 0;
     while ((link = list_take_first(&exchanges)))
         steps_bring_back(CONTAINER_OF(link, struct pyrs_exchange, queue));
 }

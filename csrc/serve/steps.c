@@ -368,6 +368,7 @@ static void deliver(struct mail *mail)
     case MAIL_SEND:
         exchange->sent_since_drained += mail->piece.bytes.length;
         answer_send(exchange, &mail->piece);
+        connection_touch(&exchange->http1->connection); /* though it was dropped */
         break;
     case MAIL_END:
         steps_end_answer(exchange, mail->complete);
@@ -382,7 +383,8 @@ static void deliver(struct mail *mail)
         deliver_returned(exchange);
         break;
     case MAIL_WANT_BODY:
-        http1_want_body(exchange->http1);
+        if (exchange->http1->reading == exchange) /* else it is whole already */
+            http1_want_body(exchange->http1);
         break;
     case MAIL_RECLAIM:
         break;
@@ -431,6 +433,8 @@ void steps_drained(struct http1 *http1)
     atomic_fetch_sub(&exchange->unsent, exchange->sent_since_drained);
     exchange->sent_since_drained = 0;
     if (atomic_load(&exchange->sending_paused) &&
+        atomic_load(&exchange->unsent) <=
+            OUTPUT_HIGH_WATER_BYTES && /* else in the mail */
         atomic_exchange(&exchange->sending_paused, false))
         notify(exchange, PYRS_EVENT_SENT);
     if (!exchange->away && !list_is_linked(&exchange->queue))

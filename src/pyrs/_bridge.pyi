@@ -9,6 +9,9 @@ from typing import Any, NoReturn, TypeVar, final, overload
 
 from multidict import CIMultiDictProxy, MultiDictProxy
 
+from pyrs._request_parts import RequestSettings
+from pyrs.form import Form
+
 _T = TypeVar("_T")
 
 @final
@@ -60,17 +63,18 @@ class Request:
         that is not known, 400 for bytes that are not of it."""
     @property
     def client(self) -> tuple[str, int]:
-        """Address and port of the peer; ("", 0) on a unix socket."""
+        """Address and port of the client: as trusted proxies tell them, else of the
+        peer; ("", 0) on a unix socket."""
     @property
     def server(self) -> tuple[str, int]:
         """Address and port the peer connected to; (path, 0) of a unix socket."""
     @property
     def scheme(self) -> str:
-        """ "http"."""
+        """ "http", or "https" if a trusted proxy tells so."""
     @property
     def host(self) -> str:
-        """The Host header, with its port if it has one; "" without one, which HTTP/1.0
-        allows."""
+        """The Host header, or what a trusted proxy tells, with its port if it has one;
+        "" without one, which HTTP/1.0 allows."""
     @property
     def url(self) -> str:
         """As far as the request tells: scheme, host, raw path, query. Without a Host,
@@ -83,6 +87,13 @@ class Request:
 
         With a type (a msgspec.Struct, a dataclass, list[int], ...) checked and
         converted. HTTPError 400 if it is not JSON, 422 if it is not of that type.
+        """
+    def form(self) -> Form:
+        """The fields and files of the form that the body is; read once.
+
+        Its files are closed when the request is over; with the request, if that was
+        kept. HTTPError 415 if the body is no form, 400 if it is malformed, 413 past a
+        limit.
         """
     def stream(self, size: int = 65_536) -> BodyStream:
         """The body in chunks of at most `size` bytes, as it arrives.
@@ -169,7 +180,7 @@ class Coroutine:
 def endpoint(
     callable: Callable[[Request], object],
     name: str,
-    settings: Any = None,
+    settings: RequestSettings | None = None,
     tasks: Tasks | None = None,
     /,
 ) -> int:

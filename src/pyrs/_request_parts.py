@@ -7,7 +7,7 @@ JSON body means is decided here.
 from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -15,6 +15,9 @@ from multidict import CIMultiDict, CIMultiDictProxy, MultiDict, MultiDictProxy
 
 from pyrs.errors import HTTPError
 from pyrs.forwarded import Origin, TrustedProxies
+
+if TYPE_CHECKING:
+    from pyrs.form import FormLimits
 
 # Charsets a body may declare: those of the WHATWG's Encoding Standard that Python has,
 # UTF-32, and no others. Python itself would also try codecs that are no charsets, some
@@ -110,6 +113,13 @@ def read_json(body: bytes, type_: Any = Any) -> Any:
         raise HTTPError(400, f"the body is not JSON: {error}") from None
     except RecursionError:
         raise HTTPError(400, "the body's JSON is nested too deeply") from None
+
+
+class RequestSettings(NamedTuple):
+    """What the bridge has to know of a server's settings to read its requests."""
+
+    trusted_proxies: TrustedProxies
+    form_limits: "FormLimits"
 
 
 def read_origin(

@@ -19,10 +19,13 @@ import msgspec
 
 from pyrs import _bridge
 from pyrs._core import ffi, lib
+from pyrs._request_parts import RequestSettings
 from pyrs._results import describe_exception
 from pyrs.asyncio_worker import AsyncioWorker
 from pyrs.config import BodyMode, LogLevel, RunMode, Settings, validate
 from pyrs.errors import PyrsError
+from pyrs.form import FormLimits
+from pyrs.forwarded import TrustedProxies
 from pyrs.hooks import ErrorHandler, Handler, Hooks, is_async_handler
 from pyrs.lifespan import Lifespan, MakeError
 
@@ -103,6 +106,7 @@ class Server:
         if pointer == ffi.NULL:
             raise PyrsError(_message(error))
         self._pointer: ServerPointer | None = ffi.gc(pointer, lib.pyrs_server_free)
+        self._request_settings = _request_settings(settings)
         self._listeners = 0
         self._has_routes = False
         # Routes hold the hooks, so a server that these held would never be freed.
@@ -290,7 +294,7 @@ class Server:
         if is_async_handler(handler):
             self._has_async = True
             tasks = self._asyncio.tasks
-        address = _bridge.endpoint(handler, name, None, tasks)
+        address = _bridge.endpoint(handler, name, self._request_settings, tasks)
         return ffi.cast("struct pyrs_endpoint *", address)
 
     def _add(
@@ -396,6 +400,19 @@ def _new_server(settings: Settings, error: Error) -> ServerPointer:
     core.log_level = LOG_LEVELS[settings.log_level]
     core.access_log = settings.access_log
     return lib.pyrs_server_new(core, error)
+
+
+def _request_settings(settings: Settings) -> RequestSettings:
+    limits = settings.limits
+    return RequestSettings(
+        TrustedProxies(settings.trusted_proxies),
+        FormLimits(
+            limits.form_fields,
+            limits.form_files,
+            limits.form_field,
+            limits.form_memory,
+        ),
+    )
 
 
 def _milliseconds(seconds: float) -> int:

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { LENT_BYTES_MIN = 16 * 1024, ANSWERS_PER_ATTACH = 64 };
 
@@ -123,6 +124,17 @@ static void keep_sent(struct pyrs_exchange *exchange, struct pyrs_slice bytes,
         exchange->seen->lent |= lent;
 }
 
+/* Its first bytes are enough. */
+static void keep_file(struct pyrs_exchange *exchange, int descriptor)
+{
+    char bytes[4096];
+    ssize_t length = read(descriptor, bytes, sizeof bytes);
+
+    assert(length >= 0);
+    keep_sent(exchange, (struct pyrs_slice){bytes, (size_t)length}, NULL, NULL);
+    close(descriptor);
+}
+
 void pyrs_exchange_respond(struct pyrs_exchange *exchange,
                            const struct pyrs_response *response)
 {
@@ -130,6 +142,8 @@ void pyrs_exchange_respond(struct pyrs_exchange *exchange,
     assert(exchange->answers == 1 || !exchange->is_copy);
     if (exchange->seen)
         see(exchange, response);
+    if (response->file)
+        keep_file(exchange, response->file->descriptor);
     keep_sent(exchange, response->body, response->release, response->owner);
     exchange->ended = true;
     if (exchange->is_copy)

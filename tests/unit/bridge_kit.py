@@ -99,6 +99,7 @@ class Made:
     room: int = 0  # bytes after which a step has to pause
     gone_after: int = -1  # bytes after which the client is gone
     on_threads: bool = False  # each step on a thread of its own
+    settings: Any = None  # RequestSettings of the endpoint
 
 
 PLAIN = [
@@ -170,9 +171,10 @@ def endpoint_of(
     handler: Callable[..., object],
     name: str = "api.Api.handler",
     built: Built | None = None,
+    settings: Any = None,
 ) -> Iterator[Any]:
     built = built or build()
-    address = built.bridge.endpoint(handler, name)
+    address = built.bridge.endpoint(handler, name, settings)
     endpoint = built.ffi.cast("struct pyrs_endpoint *", address)
     try:
         yield endpoint
@@ -210,9 +212,9 @@ def ask(
     handler: Callable[..., object], made: Made | None = None, **parts: Any
 ) -> Answer:
     """What the handler's endpoint answers; nothing of the exchange is left after it."""
-    built = build()
-    memory = Memory(built, made or Made(**parts))
-    with endpoint_of(handler) as endpoint:
+    built, made = build(), made or Made(**parts)
+    memory = Memory(built, made)
+    with endpoint_of(handler, settings=made.settings) as endpoint:
         seen = built.lib.ask(endpoint, memory.request)
         try:
             return _answer(built, seen)
@@ -237,9 +239,9 @@ def seen_by(read: Callable[[Any], Any], made: Made | None = None, **parts: Any) 
 
 
 def ask_often(handler: Callable[..., object], count: int, **parts: Any) -> None:
-    built = build()
-    memory = Memory(built, Made(**parts))
-    with endpoint_of(handler) as endpoint:
+    built, made = build(), Made(**parts)
+    memory = Memory(built, made)
+    with endpoint_of(handler, settings=made.settings) as endpoint:
         built.lib.ask_often(endpoint, memory.request, count)
 
 

@@ -3,9 +3,11 @@
 import asyncio
 import enum
 import http
+import os
 import re
 from collections import OrderedDict, deque, namedtuple
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -652,3 +654,48 @@ def test_an_endpoint_that_no_server_was_given_can_be_freed() -> None:
         bridge.endpoint_free(0)
     with pytest.raises(TypeError):
         bridge.endpoint_free("x")
+
+
+# ---- files ----
+
+
+def test_a_file_is_sent_with_the_media_type_of_its_name(tmp_path: Path) -> None:
+    page = tmp_path / "größe.html"
+    page.write_bytes(b"<p>content")
+    response = Response.file(page, headers={"X-A": "b"})
+    answer = answer_to(response)
+    assert answer == Answer(200, "text/html", [("X-A", "b")], b"<p>content")
+    assert answer_to((response.body, 201)) == Answer(201, BYTES, [], b"<p>content")
+
+
+def test_a_file_that_is_not_there_is_a_404_and_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for name in ("missing", "file/below", "missing/below"):
+        answer = ask(
+            lambda request, name=name: Response.file(
+                tmp_path / name, status=201, headers={"X-A": "b"}
+            )
+        )
+        assert answer == Answer(404, PLAIN, [], b"Not Found\n")
+        assert answer.level == 30
+        assert answer.log.startswith("api.Api.handler has no file to send: ")
+        assert name in answer.log
+        assert "\n" not in answer.log
+
+
+def test_what_is_no_file_is_a_500(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "loop").symlink_to("loop")
+    assert "IsADirectoryError" in refusal_of(Response.file(tmp_path))
+    assert "no regular file" in refusal_of(Response.file(tmp_path / "fifo"))
+    assert "loop" in refusal_of(Response.file(tmp_path / "loop"))
+
+
+def test_a_file_that_is_not_sent_after_all_is_closed(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"content")
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(3):
+        response = Response.file(tmp_path / "file")
+        response.status = 1000
+        refusal_of(response)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
