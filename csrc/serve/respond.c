@@ -16,12 +16,6 @@ static bool is_home(struct pyrs_exchange *exchange)
     return runner && runner_leave(runner) && runner->role == RUNNER_DRIVES;
 }
 
-/* Back to the step, which goes on. */
-static void go_on(struct pyrs_exchange *exchange)
-{
-    runner_enter_again(exchange->runner);
-}
-
 /* A mistake in an endpoint must not become bytes that a client takes for another
  * answer, so it is checked in every build. */
 static bool may_answer(struct pyrs_exchange *exchange, uint32_t status)
@@ -134,7 +128,7 @@ bool pyrs_exchange_defer(struct pyrs_exchange *exchange)
     if (!is_home(exchange)) {
         post(exchange, mail_new(MAIL_DEFERRED, exchange));
     } else if (!steps_defer(exchange)) {
-        go_on(exchange);
+        runner_enter_again(runner);
         return false;
     }
     runner->outcome = STEP_DEFERRED;
@@ -156,6 +150,14 @@ static enum pyrs_flow tell(struct pyrs_exchange *exchange, enum pyrs_flow flow)
     return flow;
 }
 
+/* Back to the step, with what was found out while it drove the loop: from here on the
+ * loop may be taken, and nothing of it is looked at. */
+static enum pyrs_flow go_on(struct pyrs_exchange *exchange, enum pyrs_flow flow)
+{
+    runner_enter_again(exchange->runner);
+    return tell(exchange, flow);
+}
+
 enum pyrs_flow pyrs_exchange_begin(struct pyrs_exchange *exchange,
                                    const struct pyrs_response *response,
                                    int64_t body_bytes)
@@ -169,8 +171,7 @@ enum pyrs_flow pyrs_exchange_begin(struct pyrs_exchange *exchange,
     exchange->answered = true;
     if (home) {
         answer_begin(exchange, response, body_bytes);
-        go_on(exchange);
-        return tell(exchange, answer_flow(exchange));
+        return go_on(exchange, answer_flow(exchange));
     }
     head.body = (struct pyrs_slice){0};
     head.release = NULL;
@@ -224,19 +225,14 @@ enum pyrs_flow pyrs_exchange_send(struct pyrs_exchange *exchange,
         return tell(exchange, mailed_flow(exchange));
     }
     answer_send(exchange, &piece);
-    go_on(exchange);
-    return tell(exchange, answer_flow(exchange));
+    return go_on(exchange, answer_flow(exchange));
 }
 
 enum pyrs_flow pyrs_exchange_flow(struct pyrs_exchange *exchange)
 {
-    enum pyrs_flow flow;
-
     if (!is_home(exchange))
         return tell(exchange, mailed_flow(exchange));
-    flow = answer_flow(exchange);
-    go_on(exchange);
-    return tell(exchange, flow);
+    return go_on(exchange, answer_flow(exchange));
 }
 
 void pyrs_exchange_end(struct pyrs_exchange *exchange, bool complete)

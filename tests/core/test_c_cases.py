@@ -15,7 +15,14 @@ from .c_program import compile_program, environment
 ROOT = Path(__file__).parents[2]
 PROGRAMS = [
     Path(__file__).with_name(name)
-    for name in ("connections.c", "later.c", "pieces.c", "starts.c", "streams.c")
+    for name in (
+        "beside.c",
+        "connections.c",
+        "later.c",
+        "pieces.c",
+        "starts.c",
+        "streams.c",
+    )
 ]
 KIT = Path(__file__).with_name("kit.c")
 CASES = [
