@@ -229,6 +229,30 @@ static void one_whose_client_leaves_before_it_defers_is_told_too(void)
     CHECK(told_gone == 1);
 }
 
+/* What arrives between its look and its deferring is not lost. */
+static void one_that_blocks_and_then_defers_is_told_of_its_body(void)
+{
+    static struct answers answers;
+    char bytes[10];
+    int client;
+
+    serve();
+    client = connect_to_server();
+    SAY(client, POST("/defers", 5));
+    UNTIL(looked);
+    CHECK(first_read == PYRS_BODY_WAIT);
+    SAY(client, "hello");
+    UNTIL(away && told_body > 0);
+    CHECK(pyrs_exchange_read(away, bytes, sizeof bytes, false) == 5);
+    CHECK(pyrs_exchange_read(away, bytes, sizeof bytes, false) == PYRS_BODY_END);
+    pyrs_exchange_respond(away,
+                          &(struct pyrs_response){.status = 200, .body = {bytes, 5}});
+    hear_until(client, &answers, "\r\n\r\nhello");
+    close(client);
+    stop();
+    CHECK(told_body == 1);
+}
+
 /* First it loses the loop, then it is known to block and runs beside it. */
 static void one_that_blocks_in_its_body_sends_it_all_the_same(void)
 {
@@ -280,6 +304,7 @@ static void a_step_beside_the_loop_waits_for_its_body(void)
 static const struct test_case CASES[] = {
     CASE(one_that_blocks_and_then_defers_is_told_when_its_client_leaves),
     CASE(one_whose_client_leaves_before_it_defers_is_told_too),
+    CASE(one_that_blocks_and_then_defers_is_told_of_its_body),
     CASE(one_that_blocks_in_its_body_sends_it_all_the_same),
     CASE(a_step_beside_the_loop_waits_for_its_body),
 };
