@@ -33,8 +33,8 @@ static void block_and_defer(struct pyrs_endpoint *endpoint,
     first_read = pyrs_exchange_read(exchange, &byte, 1, false);
     looked = true;
     block();
+    away = exchange; /* once it is told something, others may end it */
     CHECK(pyrs_exchange_defer(exchange));
-    away = exchange;
 }
 
 static void note(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange,
