@@ -27,6 +27,7 @@ target_link_libraries(_core PRIVATE pyrs)
 
 file(GLOB PYRS_BRIDGE_SOURCES CONFIGURE_DEPENDS csrc/bridge/*.c)
 Python_add_library(_bridge MODULE WITH_SOABI ${PYRS_BRIDGE_SOURCES})
+target_compile_definitions(_bridge PRIVATE _GNU_SOURCE)
 target_link_libraries(_bridge PRIVATE pyrs pyrs_flags)
 
 # Side by side in the package: each finds the one core beside itself, so it is loaded once.

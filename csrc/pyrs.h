@@ -220,6 +220,18 @@ struct pyrs_endpoint *pyrs_endpoint_native_load(const char *library, const char 
  * later, from any thread, one at a time. Answered and ended, it is still there until
  * the step returns; a deferred one is gone at once. */
 
+/* A file as the body of an answer. To GET and HEAD with status 200 the conditions and
+ * ranges of the request are obeyed (RFC 9110, 13 and 14), so that the client may get a
+ * 206, 304, 412 or 416 instead, and ETag, Last-Modified and Accept-Ranges are added;
+ * those that `fields` brings are sent as they are and compared with, and
+ * "Accept-Ranges: none" there means that ranges are ignored. Any other answer has the
+ * file whole. */
+struct pyrs_file {
+    int descriptor;         /* open for reading, a regular file; the core closes it */
+    struct pyrs_slice etag; /* as in the header, with its quotes; empty (or not valid):
+                               made from size, time and inode */
+};
+
 struct pyrs_response {
     uint32_t status;                /* 200-599 */
     struct pyrs_slice content_type; /* empty: no Content-Type */
@@ -230,6 +242,8 @@ struct pyrs_response {
                                      Otherwise it may be borrowed until release(owner),
                                      which runs where the endpoint ran */
     void *owner;
+    const struct pyrs_file *file; /* NULL; or the body, instead of `body`: read by
+                                     pyrs_exchange_respond only, until it returns */
 };
 
 /* Answers the exchange, once. Server, Date, Content-Length and Connection are added;
@@ -251,9 +265,9 @@ enum pyrs_flow {
                         (HEAD); end the exchange */
 };
 
-/* Begins an answer whose body follows; that of the response is not looked at. The body
- * has `body_bytes`, or, with -1, as many as it turns out to have: chunked, or until the
- * connection closes under HTTP/1.0. */
+/* Begins an answer whose body follows; body and file of the response are not looked at.
+ * The body has `body_bytes`, or, with -1, as many as it turns out to have: chunked, or
+ * until the connection closes under HTTP/1.0. */
 enum pyrs_flow pyrs_exchange_begin(struct pyrs_exchange *exchange,
                                    const struct pyrs_response *response,
                                    int64_t body_bytes);
@@ -269,6 +283,11 @@ enum pyrs_flow pyrs_exchange_flow(struct pyrs_exchange *exchange);
 /* Ends a body. Not complete: the connection is cut, so that the client can tell. Before
  * the body began it is a 500, or nothing if the client has left. */
 void pyrs_exchange_end(struct pyrs_exchange *exchange, bool complete);
+
+/* For a thread that answers many deferred exchanges one after the other: what it says
+ * of them between these two leaves at the second, and wakes each loop once. */
+void pyrs_batch_begin(void);
+void pyrs_batch_end(void);
 
 /* Something of the endpoint's own, kept from step to step. */
 void *pyrs_exchange_state(const struct pyrs_exchange *exchange);

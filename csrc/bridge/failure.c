@@ -36,7 +36,7 @@ static PyObject *describe(struct module_state *state, const char *handler,
     return bytes;
 }
 
-static void log_exception(struct module_state *state, const char *handler,
+static void log_exception(struct module_state *state, int level, const char *handler,
                           const char *what, PyObject *exception,
                           struct pyrs_exchange *exchange)
 {
@@ -48,26 +48,65 @@ static void log_exception(struct module_state *state, const char *handler,
         return;
     }
     pyrs_exchange_log(
-        exchange, PYRS_LOG_ERROR,
+        exchange, level,
         (struct pyrs_slice){PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes)});
     Py_DECREF(bytes);
+}
+
+/* The client's doing, whatever it was: the core has told it, if it is still there. */
+static void log_disconnected(const char *handler, struct pyrs_exchange *exchange)
+{
+    char text[512];
+    int length = snprintf(text, sizeof text,
+                          "%.200s: the request's body did not come whole", handler);
+
+    PyErr_Clear();
+    pyrs_exchange_log(exchange, PYRS_LOG_INFO,
+                      (struct pyrs_slice){text, (size_t)length});
+}
+
+void failure_log(struct module_state *state, const char *handler, const char *what,
+                 struct pyrs_exchange *exchange)
+{
+    PyObject *exception;
+
+    if (PyErr_ExceptionMatches(state->policy.client_disconnected_type)) {
+        log_disconnected(handler, exchange);
+        return;
+    }
+    exception = exception_take();
+    log_exception(state, PYRS_LOG_ERROR, handler, what, exception, exchange);
+    Py_DECREF(exception);
+}
+
+/* It may have gone just now: less than a fault. */
+static void log_missing_file(struct module_state *state, const char *handler,
+                             struct pyrs_exchange *exchange)
+{
+    PyObject *exception = exception_take();
+
+    log_exception(state, PYRS_LOG_WARNING, handler, "has no file to send", exception,
+                  exchange);
+    Py_DECREF(exception);
 }
 
 static void log_and_give_500(struct result *result, struct module_state *state,
                              const char *handler, const char *what,
                              struct pyrs_exchange *exchange)
 {
-    PyObject *exception = exception_take();
-
-    log_exception(state, handler, what, exception, exchange);
-    Py_DECREF(exception);
+    failure_log(state, handler, what, exchange);
     result_internal_server_error(result);
 }
 
 void failure_of_result(struct result *result, struct module_state *state,
                        const char *handler, struct pyrs_exchange *exchange)
 {
-    log_and_give_500(result, state, handler, RETURNED, exchange);
+    if (!result->file_is_missing) {
+        log_and_give_500(result, state, handler, RETURNED, exchange);
+        return;
+    }
+    log_missing_file(state, handler, exchange);
+    result_not_found(result);
 }
 
 void failure_of_handler(struct result *result, struct module_state *state,

@@ -9,8 +9,9 @@
 
 #include "facts.h"
 #include "module.h"
+#include "reading.h"
 
-/* One attribute each; the order is that of the tables in request.c. */
+/* One attribute each, or what one is read from. */
 enum part {
     PART_METHOD,
     PART_PATH,
@@ -28,12 +29,16 @@ enum part {
     PART_SCHEME,
     PART_HOST,
     PART_URL,
+    PART_ORIGIN, /* None: no proxy is trusted */
+    PART_FORM,
     PART_COUNT,
 };
 
 struct request {
     PyObject_HEAD struct facts facts;
     PyObject *weak_references;
+    PyObject *settings; /* the handler's, which has it; once kept, the request has */
+    struct reading reading;
     bool has_parts;
     PyObject *parts[PART_COUNT]; /* NULL until asked for */
 };
@@ -44,20 +49,41 @@ PyTypeObject *request_type_new(PyObject *module);
 /* A new, empty one; request_take is the way to get one. */
 struct request *request_new(struct module_state *state);
 
-/* Lets go of all parts. Runs users' code if they left objects in `params`. */
+/* Lets go of all parts, and closes the form. Runs users' code if they left objects in
+ * `params`. */
 void request_clear_parts(struct request *request);
 
 /* Copies what the exchange says. If memory is out, the request has no facts any more,
  * and its attributes raise RuntimeError. */
 void request_keep(struct request *request);
 
-/* The body, wherever it is; valid until the exchange is answered or, of a kept request,
- * as long as that. */
+/* One part of it, borrowed from the request, which keeps it until it is over; NULL with
+ * an exception. */
+PyObject *request_part(struct request *request, enum part part);
+
+/* A body that has come whole, wherever it is; valid until the exchange is answered or,
+ * of a kept request, as long as that. */
 struct pyrs_slice request_body(const struct request *request);
 
-/* A request for the exchange: the spare one, if it is still nobody else's. NULL with an
- * exception if memory is out. */
+static inline struct module_state *request_module_state(const struct request *request)
+{
+    return (struct module_state *)PyType_GetModuleState(Py_TYPE(request));
+}
+
+/* False with an exception set. */
+static inline bool request_facts_or_error(const struct request *request)
+{
+    if (facts_exist(&request->facts))
+        return true;
+    PyErr_SetString(PyExc_RuntimeError, "this request is over and was not kept");
+    return false;
+}
+
+/* A request for the exchange: the spare one, if it is still nobody else's. `settings`
+ * is borrowed until the request is given back. NULL with an exception if memory is out.
+ */
 static inline struct request *request_take(struct module_state *state,
+                                           PyObject *settings,
                                            struct pyrs_exchange *exchange)
 {
     struct request *request = state->spare_request;
@@ -66,8 +92,11 @@ static inline struct request *request_take(struct module_state *state,
         state->spare_request = NULL;
     else
         request = request_new(state);
-    if (request)
+    if (request) {
         request->facts.exchange = exchange;
+        request->settings = settings;
+        reading_begin(&request->reading);
+    }
     return request;
 }
 
@@ -76,6 +105,7 @@ static inline struct request *request_take(struct module_state *state,
 static inline void request_give_back(struct module_state *state,
                                      struct request *request)
 {
+    reading_end(&request->reading);
     if (Py_REFCNT(request) == 1 && !request->weak_references) {
         request->facts.exchange = NULL;
         if (request->has_parts)

@@ -6,6 +6,11 @@
  */
 #include "result.h"
 
+#include <assert.h>
+#include <unistd.h>
+
+#include "open_file.h"
+
 #define HTML  PYRS_TEXT("text/html; charset=utf-8")
 #define PLAIN PYRS_TEXT("text/plain; charset=utf-8")
 #define BYTES PYRS_TEXT("application/octet-stream")
@@ -41,17 +46,38 @@ static inline void set_body(struct result *result, const char *bytes, size_t len
 static inline void result_init(struct result *result)
 {
     result->response = (struct pyrs_response){.status = 200};
+    result->stream = NULL;
+    result->file_is_missing = false;
     result->content_type = NULL;
     result->has_fields = false;
+}
+
+void result_drop(struct result *result)
+{
+    release_body(result);
+    if (result->response.file)
+        close(result->file.descriptor);
+    Py_XDECREF(result->stream);
+    Py_XDECREF(result->content_type);
+    if (result->has_fields)
+        fields_fini(&result->fields);
+}
+
+void result_move(struct result *to, struct result *from)
+{
+    *to = *from;
+    if (from->response.file)
+        to->response.file = &to->file;
+    if (!from->has_fields)
+        return;
+    fields_moved(&to->fields, &from->fields);
+    to->response.fields.bytes = to->fields.bytes;
 }
 
 /* False, with nothing left to send. */
 static bool result_discard(struct result *result)
 {
-    release_body(result);
-    Py_XDECREF(result->content_type);
-    if (result->has_fields)
-        fields_fini(&result->fields);
+    result_drop(result);
     return false;
 }
 
@@ -138,12 +164,23 @@ static bool from_buffer(struct result *result, PyObject *value)
     return true;
 }
 
-/* The handler's own request: its body lies in the exchange until that is answered. */
+/* The handler's own request: its body lies in the exchange until that is answered. One
+ * that arrives is awaited, since a client that sends need not be reading yet. */
 static bool from_own_request(struct result *result, struct request *request)
 {
     struct pyrs_slice type = facts_header(&request->facts, PYRS_TEXT("content-type"));
 
-    result->response.body = pyrs_exchange_body(request->facts.exchange);
+    if (reading_arrives(request)) {
+        PyObject *body = request_part(request, PART_BODY);
+
+        if (!body) {
+            Py_DECREF(request);
+            return false;
+        }
+        (void)from_bytes(result, Py_NewRef(body));
+    } else {
+        result->response.body = request_body(request);
+    }
     result->response.content_type = type.length > 0 ? type : BYTES;
     Py_DECREF(request);
     return true;
@@ -177,6 +214,37 @@ static bool from_other_request(struct result *result, PyObject *value)
     return true;
 }
 
+static bool is_async_iterator(PyObject *value)
+{
+    const PyAsyncMethods *methods = Py_TYPE(value)->tp_as_async;
+
+    return methods && methods->am_anext;
+}
+
+/* What its items are is seen when the first is there. */
+static bool from_iterator(struct result *result, PyObject *value)
+{
+    result->stream = value;
+    return true;
+}
+
+/* Opened now, so that it is 404 if it is not there; the core reads and closes it. */
+static bool from_file(struct result *result, struct module_state *state,
+                      PyObject *value)
+{
+    PyObject *path = PyObject_GetAttr(value, state->name_path);
+    int descriptor = path ? open_file(path, &result->file_is_missing) : -1;
+
+    Py_XDECREF(path);
+    Py_DECREF(value);
+    if (descriptor < 0)
+        return false;
+    result->file = (struct pyrs_file){.descriptor = descriptor};
+    result->response.file = &result->file;
+    result->response.content_type = BYTES;
+    return true;
+}
+
 static bool is_json_value(struct module_state *state, PyObject *value)
 {
     return PyDict_Check(value) || PyList_Check(value) || PyLong_Check(value) ||
@@ -195,7 +263,8 @@ static bool refuse_coroutine(struct module_state *state, PyObject *value)
         PyErr_Clear();
     Py_DECREF(value);
     PyErr_SetString(PyExc_TypeError,
-                    "a coroutine: async def handlers are not supported yet");
+                    "a coroutine, from a handler that is no async function: declare it "
+                    "async def, and await the coroutine there");
     return false;
 }
 
@@ -221,6 +290,10 @@ static bool from_rare_value(struct result *result, struct module_state *state,
         return from_bytes(result, value);
     if (is_json_value(state, value))
         return from_json(result, state, value);
+    if (Py_TYPE(value) == (PyTypeObject *)state->policy.file_type)
+        return from_file(result, state, value);
+    if (PyIter_Check(value) || is_async_iterator(value))
+        return from_iterator(result, value);
     if (PyCoro_CheckExact(value))
         return refuse_coroutine(state, value);
     return refuse_type(value);
@@ -415,7 +488,7 @@ bool result_from_http_error(struct result *result, struct module_state *state,
            from_simple_value(result, state, NULL, Py_NewRef(parts.body));
     if (done) {
         /* A message, not a page: nothing in it may run in a browser. */
-        if (PyUnicode_Check(parts.body))
+        if (PyUnicode_Check(parts.body) || result->stream)
             result->response.content_type = PLAIN;
         done = parts_set(result, state, &parts) || result_discard(result);
     }
@@ -423,18 +496,29 @@ bool result_from_http_error(struct result *result, struct module_state *state,
     return done;
 }
 
-void result_internal_server_error(struct result *result)
+static void give_page(struct result *result, uint32_t status, struct pyrs_slice text)
 {
     result_init(result);
-    result->response.status = 500;
+    result->response.status = status;
     result->response.content_type = PLAIN;
-    result->response.body = PYRS_TEXT("Internal Server Error\n");
+    result->response.body = text;
+}
+
+void result_internal_server_error(struct result *result)
+{
+    give_page(result, 500, PYRS_TEXT("Internal Server Error\n"));
+}
+
+void result_not_found(struct result *result)
+{
+    give_page(result, 404, PYRS_TEXT("Not Found\n"));
 }
 
 /* ---- sending ---- */
 
 void result_send(struct result *result, struct pyrs_exchange *exchange)
 {
+    assert(!result->stream);
     pyrs_exchange_respond(exchange, &result->response);
     Py_XDECREF(result->content_type);
     if (result->has_fields)

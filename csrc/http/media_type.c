@@ -3,15 +3,6 @@
 
 #include "chars.h"
 
-static slice trimmed(slice text)
-{
-    while (text.length > 0 && char_is(text.bytes[0], CHAR_BLANK))
-        text = slice_of(text.bytes + 1, text.length - 1);
-    while (text.length > 0 && char_is(text.bytes[text.length - 1], CHAR_BLANK))
-        text.length--;
-    return text;
-}
-
 static slice behind(slice text, size_t count)
 {
     return slice_of(text.bytes + count, text.length - count);
@@ -51,7 +42,7 @@ static size_t parameter_length(slice text)
 
 bool media_type_parse(slice value, struct media_type *type)
 {
-    slice text = trimmed(value);
+    slice text = slice_trimmed(value);
     size_t type_length = token_length(text);
 
     if (type_length == 0 || type_length == text.length ||
@@ -62,7 +53,7 @@ bool media_type_parse(slice value, struct media_type *type)
         return false;
 
     slice essence = slice_of(text.bytes, type_length + 1 + subtype_length);
-    slice rest = trimmed(behind(text, essence.length));
+    slice rest = slice_trimmed(behind(text, essence.length));
     if (rest.length > 0 && rest.bytes[0] != ';')
         return false;
     *type = (struct media_type){.essence = essence, .parameters = rest};
@@ -87,7 +78,7 @@ slice media_type_parameter(const struct media_type *type, slice name)
     while (rest.length > 0) {
         rest = behind(rest, 1); /* the semicolon */
         size_t length = parameter_length(rest);
-        slice parameter = trimmed(slice_of(rest.bytes, length));
+        slice parameter = slice_trimmed(slice_of(rest.bytes, length));
         size_t name_length = token_length(parameter);
 
         if (name_length < parameter.length && parameter.bytes[name_length] == '=' &&

@@ -7,6 +7,7 @@
 #include "response_head.h"
 
 #include "chars.h"
+#include "digits.h"
 
 #include <assert.h>
 
@@ -140,18 +141,6 @@ static inline char *write_slice(char *out, slice text)
     return out + text.length;
 }
 
-static char *write_number(char *out, uint64_t number)
-{
-    char digits[INT64_DIGITS_MAX + 1];
-    char *first = digits + sizeof(digits);
-
-    do {
-        *--first = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    return write_slice(out, slice_of(first, (size_t)(digits + sizeof(digits) - first)));
-}
-
 static char *write_status_line(char *out, uint16_t status)
 {
     slice line = status_line(status);
@@ -173,7 +162,7 @@ static char *write_length(char *out, int64_t length)
     if (length < 0)
         return out;
     out = write_slice(out, SLICE(CONTENT_LENGTH));
-    out = write_number(out, (uint64_t)length);
+    out = write_decimal(out, (uint64_t)length);
     return write_slice(out, SLICE("\r\n"));
 }
 

@@ -1,4 +1,4 @@
-/* slice.c - comparing bytes, and reading a decimal number. */
+/* slice.c - comparing and trimming bytes, and reading a decimal number. */
 #include "slice.h"
 
 static inline unsigned char lower(char c)
@@ -16,6 +16,20 @@ bool slice_equal_ignoring_case(slice a, slice b)
         if (lower(a.bytes[i]) != lower(b.bytes[i]))
             return false;
     return true;
+}
+
+static inline bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+slice slice_trimmed(slice text)
+{
+    while (text.length > 0 && is_blank(text.bytes[0]))
+        text = slice_of(text.bytes + 1, text.length - 1);
+    while (text.length > 0 && is_blank(text.bytes[text.length - 1]))
+        text.length--;
+    return text;
 }
 
 /* Leading zeros are digits like any other, so the number of digits has no bound. */

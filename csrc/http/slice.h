@@ -43,6 +43,9 @@ static inline bool slice_equal(slice a, slice b)
 /* ASCII letters only, as RFC 9110, 5.1 compares field names. */
 bool slice_equal_ignoring_case(slice a, slice b);
 
+/* Without the spaces and tabs at both ends. */
+slice slice_trimmed(slice text);
+
 /* Decimal digits only: no sign, no blank, no underscore, at most 2^63-1. False leaves
  * *value alone. */
 bool slice_to_int64(slice digits, int64_t *value);

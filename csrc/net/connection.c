@@ -9,8 +9,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "send_file.h"
+
 /* Segments that one system call takes. */
 enum { GATHER_MAX = 64 };
+
+/* What one flush sends of files: they may have to be read from a disk, and everybody
+ * else waits meanwhile. At 1 MiB that is a few milliseconds of a slow one. */
+enum { FLUSH_FILE_BYTES_MAX = 1024 * 1024 };
 
 static void on_poll(uv_poll_t *poll, int status, int events);
 
@@ -346,23 +352,58 @@ static void wait_until_writable(struct connection *connection)
     update_poll(connection);
 }
 
-static ssize_t send_some(struct connection *connection)
+/* What stands before a file waits in the socket for the file's first bytes. */
+static ssize_t send_memory(struct connection *connection)
 {
     struct iovec vector[GATHER_MAX];
     struct msghdr message = {.msg_iov = vector};
-    int count = output_gather(&connection->output, vector, GATHER_MAX);
+    bool more;
+    int count = output_gather(&connection->output, vector, GATHER_MAX, &more);
+    int flags = more ? MSG_NOSIGNAL | MSG_MORE : MSG_NOSIGNAL;
 
     if (count == 1)
-        return send(connection->fd, vector[0].iov_base, vector[0].iov_len,
-                    MSG_NOSIGNAL);
+        return send(connection->fd, vector[0].iov_base, vector[0].iov_len, flags);
     message.msg_iovlen = (size_t)count;
-    return sendmsg(connection->fd, &message, MSG_NOSIGNAL);
+    return sendmsg(connection->fd, &message, flags);
+}
+
+/* Behaves as a socket that is full when `*budget` is used up. */
+static ssize_t send_file_part(struct connection *connection, const struct segment *part,
+                              size_t *budget)
+{
+    const struct sent_file *file = part->owner;
+    size_t length = part->length < *budget ? part->length : *budget;
+    ssize_t n;
+
+    if (length == 0) {
+        errno = EAGAIN;
+        return -1;
+    }
+    n = send_file(connection->fd, file->descriptor, part->offset, length);
+    if (n == 0 || (n < 0 && errno == EIO)) {
+        /* Nothing that could follow would be what the head has promised. */
+        connection->file_failed = true;
+        errno = EIO;
+        return -1;
+    }
+    if (n > 0)
+        *budget -= (size_t)n;
+    return n;
+}
+
+static ssize_t send_some(struct connection *connection, size_t *file_budget)
+{
+    const struct segment *part = output_file_first(&connection->output);
+
+    return part ? send_file_part(connection, part, file_budget)
+                : send_memory(connection);
 }
 
 void connection_flush(struct connection *connection)
 {
     struct loop *loop = connection->loop;
     struct output *output = &connection->output;
+    size_t file_budget = FLUSH_FILE_BYTES_MAX;
 
     if (connection
             ->blocked) { /* answered while waiting: nothing may stay in the slab */
@@ -371,7 +412,7 @@ void connection_flush(struct connection *connection)
         return;
     }
     while (output->bytes) {
-        ssize_t n = send_some(connection);
+        ssize_t n = send_some(connection, &file_budget);
 
         if (n < 0 && errno == EINTR)
             continue;

@@ -53,7 +53,8 @@ struct connection {
     bool held;      /* the protocol stopped although more bytes may be at hand */
     bool paused;    /* nothing is received: too much output waits, or the end is near */
     bool peer_finished; /* the client has sent its last byte */
-    bool blocked;       /* the socket takes no more output for now */
+    bool blocked;       /* no more output leaves for now */
+    bool file_failed;   /* a file ended before what was promised of it: cut off */
     union socket_address peer, local;
     const char *unix_path; /* that it was accepted on, or NULL */
 };

@@ -254,10 +254,11 @@ bool loop_turn(struct loop *loop, bool may_wait)
     return true;
 }
 
+/* What waited on a connection that closes is ended in a later turn, on any thread. */
 static bool is_over(const struct loop *loop)
 {
-    return loop->stopping && list_is_empty(&loop->connections) && !has_work(loop) &&
-           loop->away_count == 0;
+    return loop->stopping && counter_read(&loop->counters.connections_open) == 0 &&
+           !has_work(loop) && loop->away_count == 0;
 }
 
 bool loop_run(struct loop *loop)

@@ -2,12 +2,19 @@
 #include "output.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <uv.h>
 
-/* Segments kept for reuse: one per connection that is answered in a turn. */
-enum { SEGMENTS_KEPT = 1024 };
+/* Segments kept for reuse: one per connection that is answered in a turn. Files: as
+ * many as are usually sent at once. */
+enum { SEGMENTS_KEPT = 1024, FILES_KEPT = 64 };
+
+/* A part of a file up to this size is read into the output, which costs a copy and
+ * spares a system call; as with bodies, about a microsecond for 16 KiB. */
+enum { FILE_COPY_BYTES_MAX = 16 * 1024 };
 
 bool output_store_init(struct output_store *store, size_t slab_bytes,
                        counter *allocations)
@@ -18,6 +25,7 @@ bool output_store_init(struct output_store *store, size_t slab_bytes,
         .allocations = allocations,
     };
     pool_init(&store->segments, sizeof(struct segment), SEGMENTS_KEPT, allocations);
+    pool_init(&store->files, sizeof(struct sent_file), FILES_KEPT, allocations);
     return store->slab != NULL;
 }
 
@@ -26,6 +34,7 @@ void output_store_fini(struct output_store *store)
     assert(!store->spent);
     free(store->slab);
     pool_fini(&store->segments);
+    pool_fini(&store->files);
 }
 
 static struct segment *append_segment(struct output *output, struct output_store *store,
@@ -54,6 +63,8 @@ static void end_segment(struct output_store *store, struct segment *segment)
     }
     if (segment->memory == SEGMENT_HEAP)
         free(segment->owner);
+    else if (segment->memory == SEGMENT_FILE)
+        sent_file_give_up(store, segment->owner);
     pool_give(&store->segments, segment);
 }
 
@@ -112,13 +123,102 @@ bool output_borrow(struct output *output, struct output_store *store,
     return true;
 }
 
-int output_gather(const struct output *output, struct iovec *vector, int vector_max)
+/* ---- files ---- */
+
+struct sent_file *sent_file_new(struct output_store *store, int descriptor)
 {
+    struct sent_file *file = pool_take(&store->files);
+
+    if (!file) {
+        close(descriptor);
+        return NULL;
+    }
+    *file = (struct sent_file){.descriptor = descriptor, .users = 1};
+    return file;
+}
+
+void sent_file_give_up(struct output_store *store, struct sent_file *file)
+{
+    assert(file->users > 0);
+    if (--file->users > 0)
+        return;
+    close(file->descriptor);
+    pool_give(&store->files, file);
+}
+
+/* False if the file ends before, or cannot be read. */
+static bool read_whole(const struct sent_file *file, char *out, size_t length,
+                       uint64_t offset)
+{
+    while (length > 0) {
+        ssize_t n = pread(file->descriptor, out, length, (off_t)offset);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        out += n;
+        offset += (uint64_t)n;
+        length -= (size_t)n;
+    }
+    return true;
+}
+
+static enum append_result copy_file(struct output *output, struct output_store *store,
+                                    const struct sent_file *file, uint64_t offset,
+                                    size_t length)
+{
+    char *out = output_reserve(output, store, length);
+
+    if (!out)
+        return APPEND_NO_MEMORY;
+    if (!read_whole(file, out, length, offset)) {
+        output_commit(output, store, 0);
+        return APPEND_TOO_SHORT;
+    }
+    output_commit(output, store, length);
+    return APPEND_DONE;
+}
+
+enum append_result output_append_file(struct output *output, struct output_store *store,
+                                      struct sent_file *file, uint64_t offset,
+                                      uint64_t length)
+{
+    struct segment part = {
+        .memory = SEGMENT_FILE,
+        .owner = file,
+        .offset = offset,
+        .length = (size_t)length,
+    };
+
+    if (length <= FILE_COPY_BYTES_MAX)
+        return copy_file(output, store, file, offset, (size_t)length);
+    if (!append_segment(output, store, part))
+        return APPEND_NO_MEMORY;
+    file->users++;
+    output->bytes += part.length;
+    return APPEND_DONE;
+}
+
+/* ---- sending ---- */
+
+int output_gather(const struct output *output, struct iovec *vector, int vector_max,
+                  bool *more)
+{
+    struct segment *s = output->first;
     int count = 0;
 
-    for (struct segment *s = output->first; s && count < vector_max; s = s->next)
+    for (; s && s->memory != SEGMENT_FILE && count < vector_max; s = s->next)
         vector[count++] = (struct iovec){.iov_base = s->bytes, .iov_len = s->length};
+    *more = s != NULL;
     return count;
+}
+
+const struct segment *output_file_first(const struct output *output)
+{
+    const struct segment *first = output->first;
+
+    return first && first->memory == SEGMENT_FILE ? first : NULL;
 }
 
 void output_drop(struct output *output, struct output_store *store, size_t length)
@@ -136,7 +236,10 @@ void output_drop(struct output *output, struct output_store *store, size_t lengt
         output->last = NULL;
         return;
     }
-    output->first->bytes += length;
+    if (output->first->memory == SEGMENT_FILE)
+        output->first->offset += length;
+    else
+        output->first->bytes += length;
     output->first->length -= length;
 }
 

@@ -2,8 +2,9 @@
  *
  * Answers made in a turn are written into the loop's output slab, one behind the other,
  * so that all answers of a connection are one segment and leave with one system call;
- * a large body is borrowed as a segment of its own. What the socket does not take is
- * moved out of the slab (output_keep) before the turn ends.
+ * a large body is borrowed as a segment of its own, and so is a large part of a file,
+ * which the system sends without its bytes ever being here. What the socket does not
+ * take is moved out of the slab (output_keep) before the turn ends.
  *
  * A borrowed segment that is no longer needed goes to the loop's spent list: its owner
  * may have to be released under an interpreter, which is not for this layer to know.
@@ -22,15 +23,23 @@ enum segment_memory {
     SEGMENT_SLAB,     /* in the loop's output slab, gone when the turn ends */
     SEGMENT_HEAP,     /* malloc'd, freed with the segment */
     SEGMENT_BORROWED, /* release(owner) gives it back */
+    SEGMENT_FILE,     /* not in memory: a part of a file */
+};
+
+/* A file that is being sent, perhaps by several segments; closed with the last. */
+struct sent_file {
+    int descriptor;
+    uint32_t users;
 };
 
 struct segment {
     struct segment *next;
-    char *bytes; /* what is not sent yet */
+    char *bytes; /* what is not sent yet; NULL of a file */
     size_t length;
     enum segment_memory memory;
-    void *owner; /* the heap block, or what release takes */
+    void *owner; /* the heap block, the struct sent_file, or what release takes */
     void (*release)(void *owner);
+    uint64_t offset; /* in the file, of what is not sent yet */
 };
 
 /* What the outputs of one loop share. */
@@ -39,6 +48,7 @@ struct output_store {
     size_t slab_used;
     size_t slab_bytes;
     struct pool segments;
+    struct pool files;
     struct segment *spent; /* borrowed ones, to be released */
     counter *allocations;
 };
@@ -63,8 +73,32 @@ void output_commit(struct output *output, struct output_store *store, size_t len
 bool output_borrow(struct output *output, struct output_store *store,
                    struct segment borrowed);
 
-/* The first segments as an I/O vector; gives how many. */
-int output_gather(const struct output *output, struct iovec *vector, int vector_max);
+/* Takes over a descriptor, open for reading, of a regular file. NULL if memory is out;
+ * it is closed then. The caller is its first user. */
+struct sent_file *sent_file_new(struct output_store *store, int descriptor);
+
+/* One user less. */
+void sent_file_give_up(struct output_store *store, struct sent_file *file);
+
+enum append_result {
+    APPEND_DONE,
+    APPEND_TOO_SHORT, /* the file has not so many bytes, or they cannot be read */
+    APPEND_NO_MEMORY,
+};
+
+/* Appends a part of the file: a small one is read now, to leave with what stands before
+ * it in one system call; a large one becomes a segment that is a user of the file. */
+enum append_result output_append_file(struct output *output, struct output_store *store,
+                                      struct sent_file *file, uint64_t offset,
+                                      uint64_t length);
+
+/* The first segments as an I/O vector, up to a file; gives how many. *more says whether
+ * others follow. */
+int output_gather(const struct output *output, struct iovec *vector, int vector_max,
+                  bool *more);
+
+/* The first segment if it is a part of a file, else NULL. */
+const struct segment *output_file_first(const struct output *output);
 
 /* Forgets the first `length` bytes, which were sent. */
 void output_drop(struct output *output, struct output_store *store, size_t length);

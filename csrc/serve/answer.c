@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "../http/response_head.h"
+#include "file_response.h"
 #include "http1.h"
 #include "site.h"
 
@@ -121,6 +122,10 @@ void answer_whole(struct pyrs_exchange *exchange, const struct pyrs_response *re
                         response->release, response->owner};
     bool borrowed, written;
 
+    if (response->file) {
+        file_response_send(exchange, response);
+        return;
+    }
     if (answer_has_no_body(exchange, response->status))
         body.bytes.length = 0;
     borrowed = body.bytes.length > BODY_COPY_BYTES_MAX && body.release;

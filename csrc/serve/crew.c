@@ -106,10 +106,19 @@ static struct post *post_of(struct crew *crew, const struct service *service)
 
 void crew_send(struct member *member)
 {
-    if (member->loop) {
-        member->runner.role = RUNNER_DRIVES;
-        member->runner.service = member->loop;
-        post_of(member->crew, member->loop)->driver = &member->runner;
+    struct runner *runner = &member->runner;
+    struct post *post =
+        member->task == TASK_RUN ? NULL : post_of(member->crew, member->service);
+
+    runner->service = member->service;
+    if (member->task == TASK_RUN) {
+        crew_count_as_busy(member->crew, runner);
+    } else if (member->task == TASK_VISIT) {
+        runner->role = RUNNER_VISITS;
+        post->visitor = runner;
+    } else {
+        runner->role = RUNNER_DRIVES;
+        post->driver = runner;
     }
     uv_cond_signal(&member->called);
 }
@@ -118,23 +127,35 @@ void crew_send(struct member *member)
 
 static void drive(struct crew *crew, struct member *member)
 {
-    struct service *service = member->loop;
-    bool takes_over = member->takes_over;
+    struct service *service = member->service;
+    bool takes_over = member->task == TASK_TAKE_OVER;
     bool over;
 
     uv_mutex_unlock(&crew->lock);
     service_driven_by(service, &member->runner);
     if (takes_over)
-        service_take_over(service, member->exchange, member->before_waits);
+        service_take_over(service, member->exchange);
     over = takes_over ? loop_take_over(&service->loop) : loop_run(&service->loop);
     uv_mutex_lock(&crew->lock);
-    member->loop = NULL;
-    member->exchange = NULL;
-    member->takes_over = member->before_waits = false;
     if (!over)
         return;
     post_of(crew, service)->driver = NULL;
     crew->loop_over(crew->context);
+}
+
+/* Its task is done. If its handler counted as one beside the loops, what waited for a
+ * place may go on. */
+static void next_task(struct crew *crew, struct member *member)
+{
+    struct runner *runner = &member->runner;
+    struct link *link = runner->counts_as_busy ? list_take_first(&crew->jobs) : NULL;
+
+    runner->role = RUNNER_FREE;
+    atomic_store(&runner->challenged, false);
+    member->task = link ? TASK_RUN : TASK_NONE;
+    member->exchange = link ? exchange_of(link) : NULL;
+    if (!link)
+        not_busy(crew, runner);
 }
 
 /* A step that was quick may go back to its loop. */
@@ -158,9 +179,8 @@ static void run_exchanges(struct crew *crew, struct member *member)
 {
     const struct interpreter *attached_to = NULL;
     void *attached = NULL;
-    struct link *link;
 
-    while (member->exchange) {
+    while (member->task == TASK_RUN) {
         struct pyrs_exchange *exchange = member->exchange;
         const struct interpreter *needed = exchange->endpoint->class->interpreter;
 
@@ -171,10 +191,8 @@ static void run_exchanges(struct crew *crew, struct member *member)
         }
         run_and_note(crew, member, exchange);
         uv_mutex_lock(&crew->lock);
-        link = list_take_first(&crew->jobs);
-        member->exchange = link ? exchange_of(link) : NULL;
+        next_task(crew, member);
     }
-    not_busy(crew, &member->runner);
     if (!attached_to)
         return;
     uv_mutex_unlock(&crew->lock);
@@ -182,31 +200,34 @@ static void run_exchanges(struct crew *crew, struct member *member)
     uv_mutex_lock(&crew->lock);
 }
 
+/* An attach that took so long found others in the interpreter. */
+static const uint64_t CONTENDED_NS = UINT64_C(1000) * 1000;
+
+static void visit(struct crew *crew, struct member *member)
+{
+    const struct interpreter *interpreter = crew->site->interpreter;
+    struct post *post = post_of(crew, member->service);
+    uint64_t since_ns = uv_hrtime();
+    void *attached;
+
+    uv_mutex_unlock(&crew->lock);
+    attached = interpreter->attach(interpreter->context);
+    uv_mutex_lock(&crew->lock);
+    post->contended = uv_hrtime() - since_ns > CONTENDED_NS;
+    uv_mutex_unlock(&crew->lock);
+    crew_visit(&member->runner);
+    interpreter->detach(interpreter->context, attached);
+    uv_mutex_lock(&crew->lock);
+}
+
 /* False: it was not called for long, and others stand by. */
 static bool wait_for_call(struct crew *crew, struct member *member)
 {
-    while (!member->loop && !member->exchange && !crew->stopping)
+    while (member->task == TASK_NONE && !crew->stopping)
         if (uv_cond_timedwait(&member->called, &crew->lock, IDLE_NS) != 0 &&
             list_is_linked(&member->link) && crew->members_idle > 1)
             return false;
     return !crew->stopping;
-}
-
-/* One that was left behind has become free; what waited for a place may go on. */
-static void become_free(struct crew *crew, struct member *member)
-{
-    struct link *link;
-
-    member->runner.role = RUNNER_FREE;
-    member->runner.service = NULL;
-    atomic_store(&member->runner.challenged, false);
-    if (!member->runner.counts_as_busy)
-        return;
-    link = list_take_first(&crew->jobs);
-    if (link)
-        member->exchange = exchange_of(link);
-    else
-        not_busy(crew, &member->runner);
 }
 
 static void join_ended(struct crew *crew)
@@ -232,9 +253,13 @@ static void member_run(void *argument)
 
     uv_mutex_lock(&crew->lock);
     while (wait_for_call(crew, member)) {
-        if (member->loop)
-            drive(crew, member);
-        become_free(crew, member);
+        if (member->task != TASK_RUN) {
+            if (member->task == TASK_VISIT)
+                visit(crew, member);
+            else
+                drive(crew, member);
+            next_task(crew, member);
+        }
         run_exchanges(crew, member);
         join_ended(crew);
         stand_by(crew, member);
@@ -265,8 +290,8 @@ bool crew_run(struct crew *crew, struct pyrs_exchange *exchange)
     if (!must_wait)
         member = crew_call_member(crew);
     if (member) {
+        member->task = TASK_RUN;
         member->exchange = exchange;
-        crew_count_as_busy(crew, &member->runner);
         crew_send(member);
     } else if (crew->busy > 0) {
         list_append(&crew->jobs, &exchange->queue);
@@ -275,6 +300,21 @@ bool crew_run(struct crew *crew, struct pyrs_exchange *exchange)
     }
     uv_mutex_unlock(&crew->lock);
     return member || must_wait;
+}
+
+bool crew_call_visitor(struct crew *crew, struct service *service)
+{
+    struct member *member;
+
+    uv_mutex_lock(&crew->lock);
+    member = crew_call_member(crew);
+    if (member) {
+        member->task = TASK_VISIT;
+        member->service = service;
+        crew_send(member);
+    }
+    uv_mutex_unlock(&crew->lock);
+    return member != NULL;
 }
 
 void crew_leave_to_visitor(struct crew *crew, struct service *service,
@@ -305,11 +345,16 @@ void crew_visit(struct runner *runner)
     uv_mutex_unlock(&crew->lock);
 }
 
-void crew_take_back(struct crew *crew, struct service *service, struct link *exchanges)
+bool crew_take_back(struct crew *crew, struct service *service, struct link *exchanges)
 {
+    struct post *post = post_of(crew, service);
+    bool contended;
+
     uv_mutex_lock(&crew->lock);
-    list_move_all(exchanges, &post_of(crew, service)->visits);
+    list_move_all(exchanges, &post->visits);
+    contended = post->contended;
     uv_mutex_unlock(&crew->lock);
+    return contended;
 }
 
 /* ---- life ---- */
@@ -343,7 +388,8 @@ bool crew_drive(struct crew *crew, uint32_t index, struct service *service)
     crew->posts[index].service = service;
     member = crew_call_member(crew);
     if (member) {
-        member->loop = service;
+        member->task = TASK_DRIVE;
+        member->service = service;
         crew_send(member);
     }
     uv_mutex_unlock(&crew->lock);

@@ -21,6 +21,14 @@
 struct service;
 struct site;
 
+enum member_task {
+    TASK_NONE,
+    TASK_DRIVE,     /* a loop, from its start */
+    TASK_TAKE_OVER, /* a loop that another thread drove */
+    TASK_VISIT,     /* to be a loop's visitor */
+    TASK_RUN,       /* an exchange, and those that wait */
+};
+
 struct member {
     struct runner runner;
     struct crew *crew;
@@ -28,12 +36,11 @@ struct member {
     uv_cond_t called;
     struct link link; /* in crew->idle or crew->ended */
 
-    /* What it is called for: one of the two. */
-    struct service *loop;           /* to drive */
-    struct pyrs_exchange *exchange; /* to run, or, with `loop`, what the thread that
-                                       drove it before is running */
-    bool takes_over;                /* `loop` runs already */
-    bool before_waits; /* with takes_over: that thread waits for the interpreter */
+    enum member_task task;          /* what it is called for */
+    struct service *service;        /* of all but TASK_RUN */
+    struct pyrs_exchange *exchange; /* to run, or, to be taken over with the loop, what
+                                       the thread that drove it before is running; NULL:
+                                       that one waits for the interpreter */
 };
 
 /* One loop, as the watch sees it. */
@@ -43,6 +50,7 @@ struct post {
     struct runner *visitor; /* has lost the loop, and waits for the interpreter or runs
                                what has become ready for it; NULL: none */
     struct link visits;     /* exchanges for the visitor */
+    bool contended;         /* a visitor had to wait for the interpreter */
 };
 
 struct crew_counters {
@@ -91,7 +99,14 @@ bool crew_watch(struct crew *crew);
  * turn comes. False if there is none, nor will be. */
 bool crew_run(struct crew *crew, struct pyrs_exchange *exchange);
 
-/* ---- a thread that has lost its loop while it waited for the interpreter ---- */
+/* ---- visitors: they wait for the interpreter in the place of a loop, which goes on.
+ *
+ * A thread becomes one when it loses its loop while it waits, or is called for it when
+ * another one had to wait shortly before. A loop has one at most, and does not attach
+ * itself meanwhile. ---- */
+
+/* Calls a visitor for the loop. False if there is no thread for it. */
+bool crew_call_visitor(struct crew *crew, struct service *service);
 
 /* Leaves an exchange, which is away, to the visitor of the loop. */
 void crew_leave_to_visitor(struct crew *crew, struct service *service,
@@ -101,8 +116,8 @@ void crew_leave_to_visitor(struct crew *crew, struct service *service,
  * more. */
 void crew_visit(struct runner *runner);
 
-/* Takes back what was left to a visitor that is gone. */
-void crew_take_back(struct crew *crew, struct service *service, struct link *exchanges);
+/* Takes back what was left to a visitor that is gone. True if it had to wait. */
+bool crew_take_back(struct crew *crew, struct service *service, struct link *exchanges);
 
 /* ---- for the watch, under the lock ---- */
 

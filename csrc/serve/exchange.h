@@ -40,6 +40,7 @@ struct pyrs_exchange {
     char *kept;                 /* heap block for head, path and body, or NULL */
     struct slab *slab;          /* kept instead of moving the bytes, or NULL */
     struct body_stream *stream; /* of a body that arrives while the endpoint runs */
+    uint32_t number;            /* on its connection */
     uint64_t deadline_ms;       /* for the head of its answer, once it runs; 0: none */
     uint64_t body_sent;         /* bytes of the body, as the client counts them */
     int64_t body_left;          /* of an answer in pieces, -1: as many as come */

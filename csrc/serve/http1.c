@@ -22,6 +22,7 @@ static struct http1 *http1_of(struct connection *connection)
 static void run_or_make_ready(struct http1 *http1, struct pyrs_exchange *exchange)
 {
     http1->no_more |= exchange->last;
+    exchange->number = http1->dispatched++;
     http1->pending++;
     if (exchange->endpoint == status_page() && http1->pending == 1)
         steps_answer_page(exchange);
@@ -386,6 +387,10 @@ static bool closed(struct connection *connection)
     struct http1 *http1 = http1_of(connection);
 
     http1->closed = true;
+    if (connection->file_failed)
+        log_write(http1_service(http1)->site->log, PYRS_LOG_WARNING,
+                  SLICE("a file ended or could not be read while it was being sent: "
+                        "the connection was cut"));
     drop_reading(http1);
     steps_closed(http1);
     return http1->pending == 0;

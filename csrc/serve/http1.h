@@ -26,7 +26,9 @@ struct http1 {
     uint64_t window_bytes; /* of the body since window_start_ms */
     uint64_t window_start_ms;
     uint64_t last_read_ms;
-    uint32_t pending; /* exchanges ready or waiting, not answered */
+    uint32_t dispatched; /* exchanges so far: the number of the next one */
+    uint32_t ended;      /* the number of the one that may run */
+    uint32_t pending;    /* exchanges ready or waiting, not answered */
     bool reading_body;
     bool body_held;     /* its endpoint takes no more of it for now */
     bool continue_owed; /* once its endpoint wants it: 100 Continue */

@@ -1,10 +1,12 @@
 /* mail.c - see mail.h. */
 #include "mail.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "service.h"
+#include "exchange.h"
+#include "http1.h"
 
 bool mailbox_init(struct mailbox *mailbox)
 {
@@ -58,9 +60,11 @@ struct mail *mail_of_response(enum mail_kind kind, struct pyrs_exchange *exchang
 {
     bool body_copied = is_copied(response->body.length, response->release);
     size_t body_bytes = body_copied ? response->body.length : 0;
-    struct mail *mail = new_letter(kind, exchange,
-                                   response->content_type.length +
-                                       response->fields.length + body_bytes);
+    struct pyrs_file file = response->file ? *response->file : (struct pyrs_file){0};
+    struct mail *mail =
+        new_letter(kind, exchange,
+                   response->content_type.length + response->fields.length +
+                       file.etag.length + body_bytes);
     char *out;
 
     if (!mail)
@@ -69,6 +73,9 @@ struct mail *mail_of_response(enum mail_kind kind, struct pyrs_exchange *exchang
     mail->response = *response;
     mail->response.content_type = copy(&out, response->content_type);
     mail->response.fields = copy(&out, response->fields);
+    mail->file = file;
+    mail->file.etag = copy(&out, file.etag);
+    mail->response.file = response->file ? &mail->file : NULL;
     if (!body_copied)
         return mail;
     mail->response.body = copy(&out, response->body);
@@ -97,18 +104,67 @@ struct mail *mail_of_piece(struct pyrs_exchange *exchange, const struct lent *pi
     return mail;
 }
 
-/* The loop is woken under the lock: once it has taken the letter, it may be over, and
+/* ---- posting ---- */
+
+/* Letters that this thread holds back. */
+static _Thread_local struct {
+    bool holds;
+    struct mail *first, **end;
+} batch;
+
+/* The loop is woken under the lock: once it has taken the letters, it may be over, and
  * its wakeup closed. */
-void mail_post(struct service *service, struct mail *mail)
+static void post(struct service *service, struct mail *first, struct mail **end)
 {
     struct mailbox *mailbox = &service->mailbox;
 
+    *end = NULL;
     uv_mutex_lock(&mailbox->lock);
     if (!mailbox->first)
         loop_wake(&service->loop);
-    *mailbox->end = mail;
-    mailbox->end = &mail->next;
+    *mailbox->end = first;
+    mailbox->end = end;
     uv_mutex_unlock(&mailbox->lock);
+}
+
+void mail_post(struct service *service, struct mail *mail)
+{
+    if (!batch.holds || !mail->exchange) {
+        post(service, mail, &mail->next);
+        return;
+    }
+    *batch.end = mail;
+    batch.end = &mail->next;
+}
+
+void pyrs_batch_begin(void)
+{
+    assert(!batch.holds);
+    batch.holds = true;
+    batch.first = NULL;
+    batch.end = &batch.first;
+}
+
+/* Those to one loop, one behind the other, at once. An exchange, and with it the loop,
+ * is there until the letter that ends it was delivered. */
+void pyrs_batch_end(void)
+{
+    struct mail *mail = batch.first;
+
+    assert(batch.holds);
+    batch.holds = false;
+    *batch.end = NULL;
+    while (mail) {
+        struct service *service = http1_service(mail->exchange->http1);
+        struct mail *first = mail;
+        struct mail **end;
+
+        do {
+            end = &mail->next;
+            mail = mail->next;
+        } while (mail && http1_service(mail->exchange->http1) == service);
+        post(service, first, end);
+    }
 }
 
 struct mail *mailbox_take(struct mailbox *mailbox)

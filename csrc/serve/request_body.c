@@ -239,6 +239,7 @@ static bool begin_stream(struct http1 *http1, struct pyrs_exchange *exchange)
         return false;
     }
     http1->no_more |= exchange->last;
+    exchange->number = http1->dispatched++;
     http1->pending++;
     steps_make_ready(exchange);
     return true;

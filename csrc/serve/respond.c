@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "body_stream.h"
+#include "file_response.h"
 #include "http1.h"
 #include "mail.h"
 #include "runner.h"
@@ -58,6 +59,14 @@ static void mail_end(struct pyrs_exchange *exchange, bool complete)
     post_last(exchange, mail);
 }
 
+/* A response that will not be sent. */
+static void drop(const struct pyrs_response *response)
+{
+    file_response_drop(response);
+    if (response->release)
+        response->release(response->owner);
+}
+
 static void mail_response(struct pyrs_exchange *exchange,
                           const struct pyrs_response *response)
 {
@@ -67,8 +76,7 @@ static void mail_response(struct pyrs_exchange *exchange,
         post_last(exchange, mail);
         return;
     }
-    if (response->release)
-        response->release(response->owner);
+    drop(response);
     mail_end(exchange, false);
 }
 
@@ -93,12 +101,6 @@ static enum pyrs_flow mailed_flow(struct pyrs_exchange *exchange)
 
 /* ---- whole answers ---- */
 
-static void release_body(const struct pyrs_response *response)
-{
-    if (response->release)
-        response->release(response->owner);
-}
-
 void pyrs_exchange_respond(struct pyrs_exchange *exchange,
                            const struct pyrs_response *response)
 {
@@ -106,7 +108,7 @@ void pyrs_exchange_respond(struct pyrs_exchange *exchange,
     bool home = is_home(exchange);
 
     if (!may_answer(exchange, response->status)) {
-        release_body(response);
+        drop(response);
         if (exchange->answered)
             return;
         response = &FAULT;
@@ -151,12 +153,13 @@ static enum pyrs_flow tell(struct pyrs_exchange *exchange, enum pyrs_flow flow)
     return flow;
 }
 
-/* Back to the step, with what was found out while it drove the loop: from here on the
- * loop may be taken, and nothing of it is looked at. */
-static enum pyrs_flow go_on(struct pyrs_exchange *exchange, enum pyrs_flow flow)
+/* At home: looks at the output, then lets the step go on. */
+static enum pyrs_flow tell_and_go_on(struct pyrs_exchange *exchange)
 {
+    enum pyrs_flow flow = tell(exchange, answer_flow(exchange));
+
     runner_enter_again(exchange->runner);
-    return tell(exchange, flow);
+    return flow;
 }
 
 enum pyrs_flow pyrs_exchange_begin(struct pyrs_exchange *exchange,
@@ -172,10 +175,11 @@ enum pyrs_flow pyrs_exchange_begin(struct pyrs_exchange *exchange,
     exchange->answered = true;
     if (home) {
         answer_begin(exchange, response, body_bytes);
-        return go_on(exchange, answer_flow(exchange));
+        return tell_and_go_on(exchange);
     }
     head.body = (struct pyrs_slice){0};
     head.release = NULL;
+    head.file = NULL;
     mail = mail_of_response(MAIL_BEGIN, exchange, &head);
     if (!mail) {
         atomic_store(&exchange->gone, true);
@@ -226,14 +230,14 @@ enum pyrs_flow pyrs_exchange_send(struct pyrs_exchange *exchange,
         return tell(exchange, mailed_flow(exchange));
     }
     answer_send(exchange, &piece);
-    return go_on(exchange, answer_flow(exchange));
+    return tell_and_go_on(exchange);
 }
 
 enum pyrs_flow pyrs_exchange_flow(struct pyrs_exchange *exchange)
 {
     if (!is_home(exchange))
         return tell(exchange, mailed_flow(exchange));
-    return go_on(exchange, answer_flow(exchange));
+    return tell_and_go_on(exchange);
 }
 
 void pyrs_exchange_end(struct pyrs_exchange *exchange, bool complete)

@@ -14,6 +14,9 @@
 enum { LINGER_TIMEOUT_MS = 2000 };
 /* Exchanges kept for reuse: two batches. */
 enum { EXCHANGES_KEPT = 256 };
+/* For so long after a wait for the interpreter another one is expected: a few of its
+ * switch intervals. */
+enum { CONTENDED_MS = 50 };
 
 bool service_init(struct service *service, const struct site *site, int *code)
 {
@@ -177,6 +180,36 @@ static bool visit_begin_for(struct service *service, struct visit *visit,
     return true;
 }
 
+static void wake(struct service *service)
+{
+    struct pyrs_endpoint *endpoint = service->unwoken;
+
+    service->unwoken = NULL;
+    if (endpoint)
+        endpoint->class->wake(endpoint);
+}
+
+/* What another class does may take long, so those before it are told first. */
+static void wake_before(struct service *service, const struct pyrs_exchange *exchange)
+{
+    if (service->unwoken && service->unwoken->class != exchange->endpoint->class)
+        wake(service);
+}
+
+static bool run(struct service *service, struct pyrs_exchange *exchange)
+{
+    struct pyrs_endpoint *endpoint = exchange->endpoint;
+
+    if (!endpoint->class->wake)
+        return steps_run(exchange);
+    service->unwoken = endpoint;
+    if (steps_run(exchange))
+        return true;
+    endpoint->class->wake(
+        endpoint); /* whoever drives the loop now may have been here */
+    return false;
+}
+
 bool service_run_ready(struct loop *loop)
 {
     struct service *service = service_of(loop);
@@ -185,15 +218,17 @@ bool service_run_ready(struct loop *loop)
     struct pyrs_exchange *exchange;
 
     while ((exchange = take_ready(service))) {
+        wake_before(service, exchange);
         if (steps_must_wait(exchange) || run_beside(service, exchange))
             continue;
         if (!visit_begin_for(service, &visit, exchange)) {
             crew_visit(runner);
             return visit_lost(&visit);
         }
-        if (!steps_run(exchange))
+        if (!run(service, exchange))
             return visit_lost(&visit);
     }
+    wake(service);
     visit_end(service, &visit);
     while (!list_is_empty(&service->again))
         steps_make_ready(CONTAINER_OF(list_take_first(&service->again),
@@ -228,13 +263,15 @@ void service_driven_by(struct service *service, struct runner *runner)
     service->runner = runner;
 }
 
-void service_take_over(struct service *service, struct pyrs_exchange *exchange,
-                       bool before_waits)
+void service_take_over(struct service *service, struct pyrs_exchange *exchange)
 {
     service->attached = false;
-    service->visited |= before_waits;
-    if (exchange)
+    if (exchange) {
         steps_left_behind(exchange);
+    } else {
+        service->visited = true;
+        service->loop.away_count++;
+    }
 }
 
 /* ---- mail ---- */
@@ -256,10 +293,14 @@ void service_reclaim(struct service *service)
 {
     struct link exchanges;
     struct link *link;
+    bool contended;
 
     service->visited = false;
+    service->loop.away_count--;
     list_init(&exchanges);
-    crew_take_back(service->runner->crew, service, &exchanges);
+    contended = crew_take_back(service->runner->crew, service, &exchanges);
+    service->contended_until_ms =
+        contended ? loop_now_ms(&service->loop) + CONTENDED_MS : 0;
     while ((link = list_take_first(&exchanges)))
         steps_bring_back(CONTAINER_OF(link, struct pyrs_exchange, queue));
 }

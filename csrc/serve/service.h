@@ -32,9 +32,12 @@ struct service {
     struct link ready; /* exchanges for run_ready, in order */
     struct link again; /* those that go on in the next turn */
     struct mailbox mailbox;
+    struct pyrs_endpoint *unwoken; /* endpoint_class.wake is due; or NULL */
     struct runner *runner;    /* of the thread that drives the loop */
     struct runner own_runner; /* while no crew does */
     bool attached;            /* that thread is, to the site's interpreter */
+    uint64_t
+        contended_until_ms; /* others keep the interpreter: a visitor waits for it */
     bool visited; /* another thread waits for the interpreter, or has it, for this loop
                    */
     struct pool exchange_pool;
@@ -75,9 +78,8 @@ void service_reclaim(struct service *service);
 /* The runner's thread drives the loop from now on. */
 void service_driven_by(struct service *service, struct runner *runner);
 
-/* Its loop was taken from a thread that runs `exchange`, or waits for the interpreter.
- */
-void service_take_over(struct service *service, struct pyrs_exchange *exchange,
-                       bool before_waits);
+/* Its loop was taken from a thread that runs `exchange`, or, with NULL, waits for the
+ * interpreter and is now the loop's visitor. */
+void service_take_over(struct service *service, struct pyrs_exchange *exchange);
 
 #endif

@@ -8,11 +8,17 @@
 
 void status_page_write(struct pyrs_exchange *exchange, uint16_t status)
 {
+    status_page_write_with(exchange, status, (struct pyrs_slice){0});
+}
+
+void status_page_write_with(struct pyrs_exchange *exchange, uint16_t status,
+                            struct pyrs_slice fields)
+{
     slice reason = status_reason(status);
     char page[80];
     int length = snprintf(page, sizeof page, "%u %.*s\n", status, (int)reason.length,
                           reason.bytes);
-    struct pyrs_response response = {.status = status};
+    struct pyrs_response response = {.status = status, .fields = fields};
 
     if (status != 204) {
         response.content_type = PYRS_TEXT("text/plain; charset=utf-8");

@@ -13,4 +13,8 @@ struct pyrs_endpoint *status_page(void);
  */
 void status_page_write(struct pyrs_exchange *exchange, uint16_t status);
 
+/* The same, with header lines. */
+void status_page_write_with(struct pyrs_exchange *exchange, uint16_t status,
+                            struct pyrs_slice fields);
+
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "body_stream.h"
+#include "file_response.h"
 #include "runner.h"
 #include "site.h"
 #include "status_page.h"
@@ -54,6 +55,12 @@ static void make_waiting_ready(struct http1 *http1)
         steps_make_ready(CONTAINER_OF(link, struct pyrs_exchange, queue));
 }
 
+/* What came later may stand before it on the ready list, but never runs before it. */
+static bool is_next(const struct pyrs_exchange *exchange)
+{
+    return exchange->number == exchange->http1->ended;
+}
+
 bool steps_must_wait(struct pyrs_exchange *exchange)
 {
     struct http1 *http1 = exchange->http1;
@@ -61,12 +68,12 @@ bool steps_must_wait(struct pyrs_exchange *exchange)
 
     if (http1->current == exchange)
         return false;
-    if (!http1->current && (connection->state != CONNECTION_OPEN ||
-                            (list_is_empty(&http1->waiting) &&
-                             connection->output.bytes <= OUTPUT_HIGH_WATER_BYTES)))
+    if (!http1->current &&
+        (connection->state != CONNECTION_OPEN ||
+         (is_next(exchange) && connection->output.bytes <= OUTPUT_HIGH_WATER_BYTES)))
         return false;
     if (!exchange_keep(exchange))
-        connection_close(connection); /* what is kept no longer is not looked at */
+        connection_close(connection); /* so that nobody looks at its bytes */
     list_append(&http1->waiting, &exchange->queue);
     return true;
 }
@@ -104,6 +111,7 @@ static void end_exchange(struct pyrs_exchange *exchange)
     }
     http1->no_more |= last;
     exchange_free(http1_service(http1), exchange);
+    http1->ended++;
     http1->pending--;
     if (http1->pending == 0 && http1->closed) {
         connection_free(&http1->connection);
@@ -263,7 +271,7 @@ void steps_left_behind(struct pyrs_exchange *exchange)
 {
     struct service *service = service_of_exchange(exchange);
 
-    if (!exchange->kept)
+    if (!exchange->kept && !exchange->slab)
         exchange->slab = loop_share_input(&service->loop);
     exchange->away = true;
     service->loop.away_count++;
@@ -317,6 +325,7 @@ static void deliver_lost(struct service *service, struct mail *mail)
     switch (mail->kind) {
     case MAIL_RESPONSE:
         counter_add(&service->counters.late_responses, 1);
+        file_response_drop(&mail->response);
         answer_release(service, mail->response.release, mail->response.owner);
         count_as_cut(mail->exchange);
         end_exchange(mail->exchange);

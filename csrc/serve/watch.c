@@ -72,15 +72,17 @@ static void relieve_driver(struct crew *crew, struct post *post, uint64_t step)
         return;
     }
     mark(crew, runner);
-    relief->loop = post->service;
-    relief->takes_over = true;
+    relief->task = TASK_TAKE_OVER;
+    relief->service = post->service;
     relief->exchange = exchange_of(runner);
-    relief->before_waits = relief->exchange == NULL;
-    runner->role = relief->before_waits ? RUNNER_VISITS : RUNNER_FREE;
-    if (relief->before_waits)
-        post->visitor = runner;
-    else
+    if (relief->exchange) {
+        runner->role = RUNNER_FREE;
         crew_count_as_busy(crew, runner);
+    } else {
+        runner->role = RUNNER_VISITS;
+        post->visitor = runner;
+        post->contended = true;
+    }
     atomic_fetch_add(&crew->counters.hand_overs, 1);
     crew_send(relief);
 }

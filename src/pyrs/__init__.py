@@ -6,17 +6,23 @@ A project.pyrs maps paths to methods; `pyrs project.pyrs` serves it. From Python
 
 from pyrs._bridge import Request
 from pyrs._core import ffi, lib
-from pyrs.errors import HTTPError, PyrsError
+from pyrs.errors import ClientDisconnected, HTTPError, PyrsError
+from pyrs.events import Event
+from pyrs.form import Form, Upload
 from pyrs.project import serve
 from pyrs.response import Response
 from pyrs.server import Server
 
 __all__ = [
+    "ClientDisconnected",
+    "Event",
+    "Form",
     "HTTPError",
     "PyrsError",
     "Request",
     "Response",
     "Server",
+    "Upload",
     "__version__",
     "serve",
 ]

@@ -40,9 +40,17 @@ class Settings(CData):
     idle_timeout_ms: int
     send_timeout_ms: int
     stop_timeout_ms: int
+    handler_timeout_ms: int
+    handoff_after_us: int
+    handler_threads: int
     log_path: CData
     log_level: int
     access_log: bool
+
+@type_check_only
+class RouteOptions(CData):
+    run: int
+    stream_body: bool
 
 @type_check_only
 class ServerPointer(CData): ...
@@ -57,6 +65,8 @@ class FFI:
     def new(self, cdecl: Literal["struct pyrs_error *"]) -> Error: ...
     @overload
     def new(self, cdecl: Literal["struct pyrs_settings *"]) -> Settings: ...
+    @overload
+    def new(self, cdecl: Literal["struct pyrs_route_options *"]) -> RouteOptions: ...
     @overload
     def new(self, cdecl: Literal["char[]"], init: bytes) -> CData: ...
     @overload
@@ -78,6 +88,9 @@ class Lib:
     PYRS_LOG_INFO: Final = 20
     PYRS_LOG_WARNING: Final = 30
     PYRS_LOG_ERROR: Final = 40
+    PYRS_RUN_AUTO: Final = 0
+    PYRS_RUN_LOOP: Final = 1
+    PYRS_RUN_THREAD: Final = 2
 
     def pyrs_settings_init(self, settings: Settings) -> None: ...
     def pyrs_version(self) -> CData: ...
@@ -88,6 +101,14 @@ class Lib:
         server: ServerPointer,
         pattern: bytes,
         methods: bytes | CData,
+        endpoint: EndpointPointer,
+        options: RouteOptions | CData,
+        error: Error,
+    ) -> bool: ...
+    def pyrs_server_set_error_endpoint(
+        self,
+        server: ServerPointer,
+        status: int,
         endpoint: EndpointPointer,
         error: Error,
     ) -> bool: ...

@@ -7,13 +7,17 @@ JSON body means is decided here.
 from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl
 
 import msgspec
 from multidict import CIMultiDict, CIMultiDictProxy, MultiDict, MultiDictProxy
 
 from pyrs.errors import HTTPError
+from pyrs.forwarded import Origin, TrustedProxies
+
+if TYPE_CHECKING:
+    from pyrs.form import FormLimits
 
 # Charsets a body may declare: those of the WHATWG's Encoding Standard that Python has,
 # UTF-32, and no others. Python itself would also try codecs that are no charsets, some
@@ -68,23 +72,28 @@ def read_cookies(headers: "CIMultiDictProxy[str]") -> Mapping[str, str]:
 
 
 def read_text(body: bytes, media_type: str) -> str:
-    charset = _charset(media_type)
+    return decode_text(body, _charset(media_type), "the body")
+
+
+def decode_text(body: bytes, charset: str, what: str) -> str:
+    """HTTPError 415 for a charset that is not known, 400 for bytes that are not of it;
+    `what` begins the message."""
+    charset = charset.lower()
+    if charset not in CHARSETS:
+        raise HTTPError(415, f"{what} has a charset that is not known here")
     try:
         return body.decode(_CODECS.get(charset, charset))
     except UnicodeError:
-        raise HTTPError(400, f"the body is not in {charset}") from None
+        raise HTTPError(400, f"{what} is not in {charset}") from None
 
 
 def _charset(media_type: str) -> str:
-    """The declared charset, in lower case; UTF-8 if there is none."""
+    """The declared charset; UTF-8 if there is none."""
     _, *parameters = media_type.split(";")
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip().lower() == "charset":
-            charset = value.strip().strip('"').lower()
-            if charset not in CHARSETS:
-                raise HTTPError(415, "the body's charset is not known here")
-            return charset
+            return value.strip().strip('"')
     return "utf-8"
 
 
@@ -104,6 +113,27 @@ def read_json(body: bytes, type_: Any = Any) -> Any:
         raise HTTPError(400, f"the body is not JSON: {error}") from None
     except RecursionError:
         raise HTTPError(400, "the body's JSON is nested too deeply") from None
+
+
+class RequestSettings(NamedTuple):
+    """What the bridge has to know of a server's settings to read its requests."""
+
+    trusted_proxies: TrustedProxies
+    form_limits: "FormLimits"
+
+
+def read_origin(
+    proxies: TrustedProxies,
+    client: tuple[str, int],
+    host: str,
+    headers: "CIMultiDictProxy[str]",
+) -> Origin:
+    """Client, scheme and host of a request; what no trusted proxy tells is that of the
+    connection: `client`, "http" and the Host header."""
+    told = proxies.origin(client, headers)
+    if told is None:
+        return Origin(client, "http", host)
+    return Origin(told.client, told.scheme or "http", told.host or host)
 
 
 def build_url(

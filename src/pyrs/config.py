@@ -10,23 +10,29 @@ They only hold values: pyrs.project_file reads a file into them and reports its 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType, field
 
 from pyrs.errors import PyrsError
+from pyrs.forwarded import network_fault
 
 __all__ = [
     "ENDPOINTS",
+    "BodyMode",
     "Endpoint",
     "Entry",
+    "ErrorHandler",
     "Limits",
     "LogLevel",
+    "Middleware",
     "Project",
+    "RunMode",
     "Settings",
     "Timeouts",
-    "contradiction",
+    "contradictions",
     "validate",
 ]
 
@@ -35,6 +41,8 @@ MIB = 1024 * KIB
 DAY = 86_400
 
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
+RunMode: TypeAlias = Literal["auto", "loop", "thread"]
+BodyMode: TypeAlias = Literal["whole", "stream"]
 
 Method = Annotated[
     str,
@@ -43,6 +51,22 @@ Method = Annotated[
         max_length=32,
         examples=["GET", "POST", "PUT", "PATCH", "DELETE"],
         extra={"expected": "a method in upper case, as requests name it"},
+    ),
+]
+
+ErrorStatus = Annotated[
+    str,
+    Meta(
+        pattern=r"^[45][0-9][0-9]$(?!\n)",
+        extra={"expected": 'a status from "400" to "599"'},
+    ),
+]
+Module = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        description="Python module, found from the project file's folder first.",
+        examples=["main", "package.module"],
     ),
 ]
 
@@ -127,10 +151,47 @@ class Limits(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
             "backlog. The system's limit of descriptors may be lower.",
         ),
     ] = 10_000
+    tasks: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=10_000_000,
+            description="Most `async def` handlers that run at once; further requests "
+            "wait their turn. Each holds a few KiB.",
+        ),
+    ] = 20_000
+    form_fields: Annotated[
+        int,
+        Meta(ge=1, le=MIB, description="Most fields in a form. Past it: 413."),
+    ] = 1000
+    form_files: Annotated[
+        int,
+        Meta(ge=0, le=MIB, description="Most files in a form. Past it: 413."),
+    ] = 100
+    form_field: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=2**53 - 1,
+            description="Largest field of a form that is no file. Past it: 413. The "
+            "form as a whole is limited by `limits.body`.",
+            extra={"unit": "bytes"},
+        ),
+    ] = MIB
+    form_memory: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=2**53 - 1,
+            description="How much of a form's files is kept in memory, all of them "
+            "together; what is more waits in temporary files.",
+            extra={"unit": "bytes"},
+        ),
+    ] = 512 * KIB
 
 
 class Timeouts(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """How long a client may keep the server waiting."""
+    """How long a client, or a handler, may keep the server waiting."""
 
     head: Annotated[
         float, _seconds("For a whole head, counted from its first byte; then 408.")
@@ -155,6 +216,13 @@ class Timeouts(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
     stop: Annotated[
         float, _seconds("For requests that are running when a stop is asked for.")
     ] = 30.0
+    handler: Annotated[
+        float,
+        _seconds(
+            "From a request to the beginning of its answer; then 504. An `async def` "
+            "handler is cancelled; a plain one cannot be, and its answer is dropped."
+        ),
+    ] = 0.0
 
 
 class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -185,6 +253,35 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
             "leaves in two writes may wait 40 ms for the client's acknowledgement."
         ),
     ] = True
+    handoff_after: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=60,
+            description="When a handler has run this long, another thread takes the "
+            "event loop over from it, and its route runs on other threads until it is "
+            "quick again. 0: never; a handler that blocks keeps its loop waiting.",
+            extra={"unit": "seconds"},
+        ),
+    ] = 0.002
+    handler_threads: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1024,
+            description="Most threads that run handlers which block, at once; further "
+            "requests to such handlers wait their turn.",
+        ),
+    ] = 64
+    trusted_proxies: Annotated[
+        list[str],
+        Meta(
+            description="Proxies whose `Forwarded` or `X-Forwarded-For`, `-Proto` and "
+            "`-Host` headers are believed: addresses, networks, `unix` for peers on a "
+            "unix socket. They must set or remove these headers themselves.",
+            examples=[["127.0.0.1", "10.0.0.0/8"], ["unix"]],
+        ),
+    ] = []
     server_name: Annotated[
         str,
         Meta(
@@ -245,18 +342,7 @@ class Entry(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tru
         ]
         | UnsetType
     ) = UNSET
-    module: (
-        Annotated[
-            str,
-            Meta(
-                min_length=1,
-                description="Python module, found from the project file's folder "
-                "first.",
-                examples=["main", "package.module"],
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
+    module: Module | UnsetType = UNSET
     class_: (
         Annotated[
             str,
@@ -279,6 +365,25 @@ class Entry(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tru
         ]
         | UnsetType
     ) = UNSET
+    run: Annotated[
+        RunMode,
+        Meta(
+            description="Where the handler runs: `loop` on the event loop's thread, "
+            "which costs nothing and must not block; `thread` on a thread of its own; "
+            "`auto` on the loop until it blocks. An `async def` handler runs on the "
+            "asyncio loop, whatever stands here.",
+            extra={"expected": '"auto", "loop" or "thread"'},
+        ),
+    ] = "auto"
+    body: Annotated[
+        BodyMode,
+        Meta(
+            description="When the handler is called: `whole`: when the body is there; "
+            "`stream`: when the head is, the body to be read as it arrives, by "
+            "`request.stream()`.",
+            extra={"expected": '"whole" or "stream"'},
+        ),
+    ] = "whole"
     native: (
         Annotated[
             str,
@@ -309,9 +414,50 @@ class Endpoint(NamedTuple):
 
 
 ENDPOINTS = (
-    Endpoint("Python method", ("module", "handler"), ("class",)),
+    Endpoint("Python method", ("module", "handler"), ("class", "run", "body")),
     Endpoint("C function", ("native", "symbol")),
 )
+
+
+class ErrorHandler(
+    msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
+):
+    """What makes the page of a status."""
+
+    module: Module
+    class_: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="Class in the module, made once for this status, without "
+                "arguments. If left out, the handler is a function of the module.",
+            ),
+        ]
+        | UnsetType
+    ) = field(name="class", default=UNSET)
+    handler: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="Method of the class (or function of the module) that is "
+            "called with the request and the `HTTPError`, and returns what any handler "
+            "may.",
+        ),
+    ]
+
+
+class Middleware(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A class around all Python handlers."""
+
+    module: Module
+    class_: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="Class in the module, made once, without arguments.",
+        ),
+    ] = field(name="class")
 
 
 class Project(Settings, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -343,15 +489,31 @@ class Project(Settings, forbid_unknown_fields=True, frozen=True, kw_only=True):
     modules: Annotated[
         list[Entry], Meta(min_length=1, description="The routes, in any order.")
     ]
+    errors: Annotated[
+        dict[ErrorStatus, ErrorHandler],
+        Meta(
+            description="What makes the page of an error, by its status; plain text "
+            "says it if none does.",
+        ),
+    ] = {}
+    middleware: Annotated[
+        list[Middleware],
+        Meta(
+            description="Classes whose methods run before and after each Python "
+            "handler, the first one outermost."
+        ),
+    ] = []
 
 
-def contradiction(settings: Settings) -> tuple[str, str] | None:
-    """A key whose value another key rules out, and the reason."""
+def contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Keys whose values the types let pass, and what is wrong with each."""
     limits = settings.limits
     if limits.request_line > limits.head:
         found = f"found {limits.request_line}"
-        return "limits.request_line", f"{found}, expected at most limits.head"
-    return None
+        yield "limits.request_line", f"{found}, expected at most limits.head"
+    for index, proxy in enumerate(settings.trusted_proxies):
+        if fault := network_fault(proxy):
+            yield f"trusted_proxies[{index}]", fault
 
 
 def validate(settings: Settings) -> None:
@@ -363,5 +525,5 @@ def validate(settings: Settings) -> None:
         msgspec.convert(msgspec.to_builtins(settings), type(settings))
     except (msgspec.ValidationError, TypeError) as error:
         raise PyrsError(f"settings: {error}") from None
-    if fault := contradiction(settings):
-        raise PyrsError("settings: " + ": ".join(fault))
+    for key, message in contradictions(settings):
+        raise PyrsError(f"settings: {key}: {message}")

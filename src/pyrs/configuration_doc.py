@@ -15,7 +15,16 @@ from typing import Any, Final
 import msgspec
 from msgspec import NODEFAULT, UNSET, inspect
 
-from pyrs.config import ENDPOINTS, Entry, Limits, Project, Settings, Timeouts
+from pyrs.config import (
+    ENDPOINTS,
+    Entry,
+    ErrorHandler,
+    Limits,
+    Middleware,
+    Project,
+    Settings,
+    Timeouts,
+)
 
 __all__ = ["configuration_page", "json_schema", "main"]
 
@@ -67,8 +76,31 @@ SECTIONS: Final = (
         "keys of one endpoint: {endpoints}. Each entry gets its own instance of its "
         "class, made once, at start, in the order of the file.",
     ),
+    (
+        "`errors`",
+        ErrorHandler,
+        'An object of statuses, `{{"404": {{"module": "pages", "handler": '
+        '"not_found"}}}}`. The handler is called when a Python handler raised an '
+        "`HTTPError` of this status, or for 500 any other exception, and when there is "
+        "no route (404) or none for the method (405). What it returns without a status "
+        "of its own keeps the error's status and headers. A response that a handler "
+        "returned is left as it is, whatever its status.",
+    ),
+    (
+        "`middleware`",
+        Middleware,
+        "Each class has a method `before(request)`, a method `after(request, "
+        "response)`, or both. What `before` returns, unless it is `None`, answers "
+        "instead of the handler. `after` gets the `pyrs.Response`, of an error too; it "
+        "may change it, or return another. It runs for those whose `before` has run, "
+        "the last one first. Requests that C functions answer pass by.",
+    ),
     ("`limits`", Limits, "How much a client may send."),
-    ("`timeouts`", Timeouts, "How long a client may keep the server waiting."),
+    (
+        "`timeouts`",
+        Timeouts,
+        "How long a client, or a handler, may keep the server waiting.",
+    ),
 )
 
 
@@ -149,6 +181,8 @@ def _value(kind: inspect.Type) -> str:
             return "text"
         case inspect.ListType():
             return "list"
+        case inspect.DictType():
+            return "object"
         case inspect.StructType(cls=cls):
             return f"object, [below](#{cls.__name__.lower()})"
     raise AssertionError(f"pyrs.config uses a type without words for it: {kind}")
@@ -162,18 +196,19 @@ def _number(value: float | None) -> str:
 def _default(field: inspect.Field) -> str:
     if field.required:
         return "required"
-    if field.default in (UNSET, NODEFAULT):
-        return ""
-    if isinstance(field.default, msgspec.Struct):
-        return ""
     value = field.default
+    if field.default_factory is not NODEFAULT:
+        value = field.default_factory()
+    if value in (UNSET, NODEFAULT) or isinstance(value, msgspec.Struct):
+        return ""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return f"`{msgspec.json.encode(value).decode()}`"
 
 
 def _codes(names: Iterable[str]) -> str:
-    return " and ".join(f"`{name}`" for name in names)
+    *first, last = (f"`{name}`" for name in names)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 if __name__ == "__main__":

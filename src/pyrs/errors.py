@@ -12,7 +12,7 @@ from multidict import CIMultiDict
 
 from pyrs._bridge import check_field
 
-__all__ = ["HTTPError", "PyrsError"]
+__all__ = ["ClientDisconnected", "HTTPError", "PyrsError"]
 
 
 class PyrsError(Exception):
@@ -44,6 +44,15 @@ class HTTPError(PyrsError):
 
     def __str__(self) -> str:
         return f"{self.status}: {self.body}"
+
+
+class ClientDisconnected(PyrsError, ConnectionError):
+    """Raised where a request's body is read while it arrives: it will never be whole.
+
+    The client left, was too slow, or sent what is no body. Nobody waits for an answer
+    any more, so a handler need not catch it, and then it is no fault of the handler's:
+    the log has it at level info.
+    """
 
 
 def check_status(status: int) -> None:

@@ -8,33 +8,31 @@ beside those of the file itself; a project with any of them gives no server.
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import inspect
 import os
-import pkgutil
 import signal
-import sys
 import threading
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
-from types import ModuleType, TracebackType
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 from msgspec import UnsetType
 
-from pyrs.config import Entry, Settings
+from pyrs.config import Entry, ErrorHandler, Middleware, Settings
 from pyrs.errors import PyrsError
-from pyrs.project_file import (
-    ProjectError,
-    ProjectFile,
-    nearest,
-    read_project_file,
-)
+from pyrs.hooks import Handler, HookFault
+from pyrs.lifespan import takes_no_argument
+from pyrs.project_file import ProjectError, ProjectFile, read_project_file
 from pyrs.server import RouteError, Server
+from pyrs.user_code import (
+    Missing,
+    check_signature,
+    find_callable,
+    find_owner,
+    put_first,
+    user_traceback,
+)
 
 __all__ = [
     "LoadedProject",
@@ -44,9 +42,7 @@ __all__ = [
     "serve",
 ]
 
-OWN_FOLDER: Final = str(Path(__file__).parent) + os.sep
 Say: TypeAlias = Callable[[str], None]
-Handler: TypeAlias = Callable[[Any], object]
 Source: TypeAlias = str | os.PathLike[str] | Mapping[str, Handler]
 
 
@@ -57,16 +53,6 @@ class LoadedProject(NamedTuple):
     host: str
     port: int
     entries: list[Entry]
-
-
-class _Missing(Exception):
-    """Something that an entry names is not there, or not fit; `key` tells which."""
-
-    def __init__(self, key: str, message: str, trace: str = "") -> None:
-        super().__init__(message)
-        self.key = key
-        self.message = message
-        self.trace = trace
 
 
 def _print(line: str) -> None:
@@ -100,6 +86,9 @@ def load_project(
     # With faults it only judges the routes, and is never run.
     server = Server(Settings() if file.faults else settings)
     try:
+        if file.entries or file.error_handlers or file.middleware:
+            put_first(os.fspath(file.folder))
+        _add_hooks(file, server)
         entries = _add_routes(file, server, say)
         if file.faults:
             raise ProjectError(file.faults)
@@ -131,6 +120,7 @@ def serve(
         host = loaded.host if host is None else host
         if host.startswith("unix:") and port:
             raise PyrsError(f"port: found {port}, but {host} is a unix socket")
+        server.start_instances()
         port = server.listen(host, loaded.port if port is None else port)
         with _signals_held():
             say(f"Address: {host}")
@@ -173,33 +163,107 @@ def _address(file: ProjectFile) -> tuple[str, int]:
     return host, file.project.http_listen_port
 
 
+# ---- hooks ----
+
+
+def _add_hooks(file: ProjectFile, server: Server) -> None:
+    for index, middleware in file.middleware.items():
+        key = f"middleware[{index}]"
+        with _faults_told(file, key):
+            if middleware.module and middleware.class_:
+                _add_middleware(file, server, key, middleware)
+    for status, handler in file.error_handlers.items():
+        key = f"errors.{status}"
+        with _faults_told(file, key):
+            if handler.module and handler.handler:
+                _add_error_handler(file, server, key, handler)
+
+
+@contextmanager
+def _faults_told(file: ProjectFile, key: str) -> Iterator[None]:
+    try:
+        yield
+    except Missing as missing:
+        file.fault(f"{key}.{missing.key}", missing.message, missing.trace)
+
+
+def _add_middleware(
+    file: ProjectFile, server: Server, key: str, middleware: Middleware
+) -> None:
+    owner, title = find_owner(file.folder, middleware.module, middleware.class_)
+    expected = {
+        "before": "one argument: the request",
+        "after": "two arguments: the request and the response",
+    }
+    there = [name for name in expected if hasattr(owner, name)]
+    if not there:
+        raise Missing("class", f'{title} has neither "before" nor "after"')
+    for name in there:
+        method = find_callable(owner, title, "class", name)
+        count = 1 if name == "before" else 2
+        check_signature(method, "class", name, expected[name], count)
+    _add_instance(file, server, key, owner, title)
+    server.add_middleware(owner)
+
+
+def _add_error_handler(
+    file: ProjectFile, server: Server, key: str, entry: ErrorHandler
+) -> None:
+    owner, title = find_owner(file.folder, entry.module, entry.class_)
+    handler = find_callable(owner, title, "handler", entry.handler)
+    expected = "two arguments: the request and the error"
+    check_signature(handler, "handler", entry.handler, expected, 2)
+    if isinstance(entry.class_, str):
+        _add_instance(file, server, key, owner, title)
+    server.add_error_handler(int(key.rpartition(".")[2]), handler)
+
+
+def _add_instance(
+    file: ProjectFile, server: Server, key: str, instance: object, title: str
+) -> None:
+    """Lets it be started and stopped, if it has methods for that."""
+
+    def told(error: BaseException) -> PyrsError:
+        message = f"starting an instance of {title} failed"
+        trace = user_traceback(error)
+        return ProjectError([file.make_fault(f"{key}.class", message, trace)])
+
+    for name in ("start", "stop"):
+        method = getattr(instance, name, None)
+        is_handler = (type(instance).__name__, name) in _handlers_of_classes(file)
+        if callable(method) and not takes_no_argument(method) and not is_handler:
+            signature = inspect.signature(method)
+            message = f"found {name}{signature}, expected no argument, or another name"
+            raise Missing("class", f"{message}: it is called when the server {name}s")
+    server.add_instance(instance, told)
+
+
+def _handlers_of_classes(file: ProjectFile) -> set[tuple[object, object]]:
+    return {(entry.class_, entry.handler) for entry in file.entries.values()}
+
+
+# ---- routes ----
+
+
 def _add_routes(file: ProjectFile, server: Server, say: Say) -> list[Entry]:
-    if file.entries:
-        _put_first(os.fspath(file.folder))
     added: dict[int, Entry] = {}
     for index, entry in file.entries.items():
         key = f"modules[{index}]"
         try:
-            _add_route(file, server, entry)
-        except _Missing as missing:
-            place = f"{key}.{missing.key}" if missing.key else key
-            file.fault(place, missing.message, missing.trace)
+            _add_route(file, server, key, entry)
+        except Missing as missing:
+            file.fault(f"{key}.{missing.key}", missing.message, missing.trace)
         except RouteError as error:
             other = _other_line(file, added, entry)
             file.fault(f"{key}.path", str(error) + other)
+        except HookFault as error:
+            file.fault(f"{key}.handler", str(error))
         except PyrsError as error:
             file.fault(f"{key}.native", str(error))
         else:
             added[index] = entry
             say(f"Added route {entry.path}")
     return list(added.values())
-
-
-def _put_first(folder: str) -> None:
-    if folder in sys.path:
-        sys.path.remove(folder)
-    sys.path.insert(0, folder)
-    importlib.invalidate_caches()
 
 
 def endpoint_name(entry: Entry) -> str:
@@ -210,110 +274,34 @@ def endpoint_name(entry: Entry) -> str:
     return ".".join(part for part in parts if isinstance(part, str))
 
 
-def _add_route(file: ProjectFile, server: Server, entry: Entry) -> None:
+def _add_route(file: ProjectFile, server: Server, key: str, entry: Entry) -> None:
     methods = None if isinstance(entry.methods, UnsetType) else entry.methods
     is_faulty = not entry.path or methods == []
     if isinstance(entry.native, str) and isinstance(entry.symbol, str):
         library = file.folder / entry.native
         if not library.is_file():
-            raise _Missing("native", f"there is no file {library}")
+            raise Missing("native", f"there is no file {library}")
         if not is_faulty:
             server.add_native(entry.path, library, entry.symbol, methods)
         return
-    handler = _handler(file, entry)
+    handler = _handler(file, server, key, entry)
     if not is_faulty:
-        server.add_route(entry.path, handler, methods, endpoint_name(entry))
+        name = endpoint_name(entry)
+        server.add_route(
+            entry.path, handler, methods, name, run=entry.run, body=entry.body
+        )
 
 
-def _handler(file: ProjectFile, entry: Entry) -> Handler:
+def _handler(file: ProjectFile, server: Server, key: str, entry: Entry) -> Handler:
     assert isinstance(entry.module, str)
     assert isinstance(entry.handler, str)
-    owner: object = _module(file, entry.module)
-    title = f"module {entry.module}"
+    name = entry.handler
+    owner, title = find_owner(file.folder, entry.module, entry.class_)
+    handler = find_callable(owner, title, "handler", name)
+    check_signature(handler, "handler", name, "one argument: the request", 1)
     if isinstance(entry.class_, str):
-        title = f"class {entry.class_}"
-        owner = _instance(entry.module, owner, entry.class_)
-    handler = _attribute(owner, "handler", entry.handler, title)
-    if not callable(handler):
-        found = type(handler).__name__
-        raise _Missing("handler", f"found a {found}, expected a method or function")
-    _check_signature(handler, entry.handler)
+        _add_instance(file, server, key, owner, title)
     return handler
-
-
-def _module(file: ProjectFile, name: str) -> ModuleType:
-    here = _own_file(file.folder, name)
-    loaded = sys.modules.get(name.partition(".")[0])
-    if here and loaded and not _is_same_file(loaded, here):
-        where = getattr(loaded, "__file__", None) or "the interpreter itself"
-        message = f"{here.name} has the name of a module that is already imported"
-        raise _Missing("module", f"{message} ({where}); rename it")
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name and f"{name}.".startswith(f"{error.name}."):
-            names = [module.name for module in pkgutil.iter_modules([str(file.folder)])]
-            message = f'there is no module "{name}" in {file.folder}'
-            raise _Missing("module", message + nearest(name, names)) from None
-        raise _Missing(
-            "module", "importing it failed", _user_traceback(error)
-        ) from None
-    except (Exception, SystemExit) as error:
-        raise _Missing(
-            "module", "importing it failed", _user_traceback(error)
-        ) from None
-
-
-def _own_file(folder: Path, name: str) -> Path | None:
-    """The file in the project's folder that a module's first name stands for."""
-    top = name.partition(".")[0]
-    for path in (folder / top / "__init__.py", folder / f"{top}.py"):
-        if path.is_file():
-            return path
-    return None
-
-
-def _is_same_file(module: ModuleType, path: Path) -> bool:
-    origin = getattr(module, "__file__", None)
-    return origin is not None and Path(origin).resolve() == path.resolve()
-
-
-def _instance(module_name: str, module: object, name: str) -> object:
-    kind = _attribute(module, "class", name, f"module {module_name}")
-    if not isinstance(kind, type):
-        found = type(kind).__name__
-        raise _Missing("class", f"found a {found}, expected a class")
-    try:
-        return kind()
-    except (Exception, SystemExit) as error:
-        trace = _user_traceback(error)
-        raise _Missing("class", f"making a {name} failed", trace) from None
-
-
-def _attribute(owner: object, key: str, name: str, title: str) -> object:
-    try:
-        return getattr(owner, name)
-    except AttributeError:
-        names = [known for known in dir(owner) if not known.startswith("__")]
-        message = f'{title} has no "{name}"{nearest(name, names)}'
-        raise _Missing(key, message) from None
-    except Exception as error:
-        trace = _user_traceback(error)
-        raise _Missing(key, f'reading "{name}" failed', trace) from None
-
-
-def _check_signature(handler: Callable[..., object], name: str) -> None:
-    if inspect.iscoroutinefunction(handler):
-        raise _Missing("handler", f"{name} is an async function, expected a plain one")
-    try:
-        signature = inspect.signature(handler)
-    except (TypeError, ValueError):
-        return  # what is written in C need not have one
-    try:
-        signature.bind(object())
-    except TypeError:
-        message = f"found {name}{signature}, expected one argument: the request"
-        raise _Missing("handler", message) from None
 
 
 def _other_line(file: ProjectFile, added: dict[int, Entry], entry: Entry) -> str:
@@ -323,20 +311,3 @@ def _other_line(file: ProjectFile, added: dict[int, Entry], entry: Entry) -> str
             spot = file.spots[f"modules[{index}].path"]
             return f" (line {spot.line} has this path too)"
     return ""
-
-
-def _user_traceback(error: BaseException) -> str:
-    """The traceback of user code, without the frames of pyrs and importlib."""
-    frame = error.__traceback__
-    while frame is not None and _is_foreign(frame):
-        frame = frame.tb_next
-    lines = traceback.TracebackException(type(error), error, frame).format()
-    return "".join(lines)
-
-
-def _is_foreign(frame: TracebackType) -> bool:
-    filename = frame.tb_frame.f_code.co_filename
-    is_import = filename.startswith("<frozen importlib") or (
-        filename == importlib.__file__
-    )
-    return is_import or filename.startswith(OWN_FOLDER)

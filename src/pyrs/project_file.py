@@ -19,7 +19,14 @@ from typing import Final, NamedTuple
 from msgspec import UNSET, UnsetType, inspect
 
 from pyrs import jsonc
-from pyrs.config import ENDPOINTS, Entry, Project, contradiction
+from pyrs.config import (
+    ENDPOINTS,
+    Entry,
+    ErrorHandler,
+    Middleware,
+    Project,
+    contradictions,
+)
 from pyrs.errors import PyrsError
 from pyrs.jsonc import Array, Member, Node, Object, Scalar, Spot
 
@@ -62,6 +69,9 @@ class ProjectFile:
     # Of modules, those with one whole endpoint; a path or methods that are faulty stand
     # there empty.
     entries: dict[int, Entry] = field(default_factory=dict)
+    # The same of errors, by status, and of middleware.
+    error_handlers: dict[str, ErrorHandler] = field(default_factory=dict)
+    middleware: dict[int, Middleware] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     spots: dict[str, Spot] = field(default_factory=dict)  # of each key's value
 
@@ -72,11 +82,15 @@ class ProjectFile:
 
     def fault(self, key: str, message: str, traceback: str = "") -> None:
         """Notes a fault at the value of a key, or at the nearest thing around it."""
+        self.faults.append(self.make_fault(key, message, traceback))
+
+    def make_fault(self, key: str, message: str, traceback: str = "") -> Fault:
+        """The same, for a fault that is found later."""
         place = key
         while place not in self.spots and place:
             place = place[: max(place.rfind("."), place.rfind("["), 0)]
         spot = self.spots.get(place, Spot(1, 1))
-        self.faults.append(Fault(self.name, spot, key, message, traceback))
+        return Fault(self.name, spot, key, message, traceback)
 
 
 def read_project_file(path: str | os.PathLike[str]) -> ProjectFile:
@@ -121,8 +135,8 @@ def _read_project(file: ProjectFile, root: Node) -> None:
     project = _read(file, "", root, inspect.type_info(Project))
     if isinstance(project, Project):
         file.project = project
-        if fault := contradiction(project):
-            file.fault(*fault)
+        for key, message in contradictions(project):
+            file.fault(key, message)
     for member in root.members if isinstance(root, Object) else ():
         if member.key == "modules" and isinstance(member.node, Array):
             _check_endpoints(file, member.node)
@@ -135,6 +149,8 @@ def _read(file: ProjectFile, key: str, node: Node, kind: inspect.Type) -> object
         return _read_struct(file, key, node, bare)
     if isinstance(bare, inspect.ListType):
         return _read_list(file, key, node, bare)
+    if isinstance(bare, inspect.DictType):
+        return _read_dict(file, key, node, bare)
     hint = ""
     if isinstance(node, Scalar):
         if _fits(node.value, bare):
@@ -165,6 +181,32 @@ def _read_list(
             values.append(value)
         if isinstance(value, Entry):
             file.entries[index] = value
+        elif isinstance(value, Middleware):
+            file.middleware[index] = value
+    return values
+
+
+def _read_dict(
+    file: ProjectFile, key: str, node: Node, kind: inspect.DictType
+) -> dict[str, object] | UnsetType:
+    """An object whose keys are chosen by the user, within a pattern."""
+    if not isinstance(node, Object):
+        file.fault(key, f"found {node.text}, expected an object in braces")
+        return UNSET
+    key_type, expected = _strip(kind.key_type)
+    values = {}
+    for name, member in _first_members(file, key, node).items():
+        place = _join(key, name)
+        if not _fits(name, key_type):
+            message = f'found "{name}", expected {expected}'
+            file.faults.append(Fault(file.name, member.spot, key, message))
+            continue
+        file.spots[place] = member.node.spot
+        value = _read(file, place, member.node, kind.value_type)
+        if value is not UNSET:
+            values[name] = value
+        if isinstance(value, ErrorHandler):
+            file.error_handlers[name] = value
     return values
 
 
@@ -208,20 +250,28 @@ def _known_members(
     file: ProjectFile, key: str, node: Object, names: Iterable[str]
 ) -> dict[str, Member]:
     """The first member of each known key; the others are faults."""
+    members = _first_members(file, key, node)
+    for name in [name for name in members if name not in names]:
+        hint = nearest(name, names) or f", expected one of {_listed(names)}"
+        _fault_at_name(file, key, members.pop(name), f"unknown key{hint}")
+    return members
+
+
+def _first_members(file: ProjectFile, key: str, node: Object) -> dict[str, Member]:
+    """The first member of each key; the others are faults."""
     members: dict[str, Member] = {}
     for member in node.members:
-        message = ""
         if first := members.get(member.key):
             message = f"found twice, first in line {first.spot.line}"
-        elif member.key not in names:
-            hint = nearest(member.key, names) or f", expected one of {_listed(names)}"
-            message = f"unknown key{hint}"
+            _fault_at_name(file, key, member, message)
         else:
             members[member.key] = member
-        if message:
-            place = _join(key, member.key)
-            file.faults.append(Fault(file.name, member.spot, place, message))
     return members
+
+
+def _fault_at_name(file: ProjectFile, key: str, member: Member, message: str) -> None:
+    place = _join(key, member.key)
+    file.faults.append(Fault(file.name, member.spot, place, message))
 
 
 def _join(key: str, name: str) -> str:
@@ -311,6 +361,6 @@ def _expected(kind: inspect.Type) -> str:
             return "text that is not empty" if least else "text"
         case inspect.ListType():
             return "a list"
-        case inspect.StructType():
+        case inspect.StructType() | inspect.DictType():
             return "an object in braces"
     raise AssertionError(f"pyrs.config uses a type without words for it: {kind}")

@@ -1,4 +1,4 @@
-"""A server, driven from Python: routes, listeners, run, stop, counters.
+"""A server, driven from Python: hooks, routes, listeners, run, stop, counters.
 
 Control crosses to the core through cffi, one call at a time and with the GIL released;
 requests never pass here. `Server.run` stays in C until `Server.stop` is called, from
@@ -13,13 +13,21 @@ import threading
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
+from weakref import WeakMethod
 
 import msgspec
 
 from pyrs import _bridge
 from pyrs._core import ffi, lib
-from pyrs.config import Settings, validate
+from pyrs._request_parts import RequestSettings
+from pyrs._results import describe_exception
+from pyrs.asyncio_worker import AsyncioWorker
+from pyrs.config import BodyMode, LogLevel, RunMode, Settings, validate
 from pyrs.errors import PyrsError
+from pyrs.form import FormLimits
+from pyrs.forwarded import TrustedProxies
+from pyrs.hooks import ErrorHandler, Handler, Hooks, is_async_handler
+from pyrs.lifespan import Lifespan, MakeError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -34,6 +42,16 @@ LOG_LEVELS = {
     "warning": lib.PYRS_LOG_WARNING,
     "error": lib.PYRS_LOG_ERROR,
 }
+RUN_MODES = {
+    "auto": lib.PYRS_RUN_AUTO,
+    "loop": lib.PYRS_RUN_LOOP,
+    "thread": lib.PYRS_RUN_THREAD,
+}
+BODY_MODES = ("whole", "stream")
+# What the core answers by itself, and lets an endpoint answer instead.
+CORE_STATUSES = (404, 405)
+# For asyncio to end, when running requests were cut off already.
+HASTY_STOP_SECONDS = 1.0
 
 
 class RouteError(PyrsError):
@@ -74,8 +92,9 @@ class Server:
         server.listen("127.0.0.1", 8080)
         server.run()
 
-    Routes and listeners are added before `run`, in the thread that made the server.
-    `close` frees what the server holds; a `with` statement calls it.
+    Error handlers and middleware are added before the routes, routes and listeners
+    before `run`, all in the thread that made the server. `close` frees what the server
+    holds; a `with` statement calls it.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -87,27 +106,87 @@ class Server:
         if pointer == ffi.NULL:
             raise PyrsError(_message(error))
         self._pointer: ServerPointer | None = ffi.gc(pointer, lib.pyrs_server_free)
+        self._request_settings = _request_settings(settings)
         self._listeners = 0
+        self._has_routes = False
+        # Routes hold the hooks, so a server that these held would never be freed.
+        self._hooks = Hooks(_weakly(self._log_failure))
+        self._lifespan = Lifespan(_weakly(self._log_exception))
+        self._asyncio = AsyncioWorker(settings.limits.tasks, _weakly(self._log))
+        self._lifespan.run_async = self._asyncio.run
+        self._has_async = False
+        self._stop_seconds = settings.timeouts.stop or None
         self._lock = threading.Lock()  # between close and the calls of other threads
         self._running = False
+
+    def add_middleware(self, instance: object) -> None:
+        """Lets an object's before(request) and after(request, response) run around
+        every Python handler; the first one added is the outermost.
+
+        It may have only one of them. What `before` returns, unless it is None, answers
+        instead of the handler; `after` gets a Response and may return another. Its
+        start and stop are called as those of `add_instance` are. Raises PyrsError if
+        there are routes already, TypeError if it has neither method.
+        """
+        self._require_no_routes()
+        self._hooks.add_middleware(instance)
+        self._lifespan.add(instance)
+
+    def add_error_handler(self, status: int, handler: ErrorHandler) -> None:
+        """Lets handler(request, error) make the page of a status, from 400 to 599.
+
+        It is called for HTTPErrors that handlers raise, for any other exception with
+        500, and without a route with 404 or 405. What it returns without a status keeps
+        the error's status and headers. Raises PyrsError if there are routes already,
+        ValueError for another status or one that has a handler.
+        """
+        self._require_no_routes()
+        self._hooks.add_error_handler(status, handler)
+
+    def add_instance(
+        self, instance: object, make_error: MakeError | None = None
+    ) -> None:
+        """Lets an object's start() be called before `run` accepts anything, and its
+        stop() after the last response; each may be left out.
+
+        If start raises, so does `run`: PyrsError, or what make_error gives for the
+        exception.
+        """
+        self._lifespan.add(instance, make_error)
+
+    def start_instances(self) -> None:
+        """Starts what `run` would start, before anything listens."""
+        self._lifespan.start()
 
     def add_route(
         self,
         path: str,
-        handler: Callable[[Any], object],
+        handler: Handler,
         methods: Iterable[str] | None = None,
         name: str | None = None,
+        *,
+        run: RunMode = "auto",
+        body: BodyMode = "whole",
     ) -> None:
         """Lets a callable answer the requests for a path pattern, "/users/{id:int}".
 
-        `methods` defaults to all of them; `name` is what logs call the handler. Raises
-        RouteError.
+        `methods` defaults to all of them; `name` is what logs call the handler. `run`
+        says on which thread it runs, `body` whether it is called when the request's
+        body is there or when the head is. Raises RouteError, or HookFault if an async
+        hook cannot run around it.
         """
         if isinstance(methods, str):
             raise TypeError('methods is a list of names, as in ["GET"]')
+        if not callable(handler):
+            raise TypeError(f"the handler of {path} cannot be called")
+        if run not in RUN_MODES or body not in BODY_MODES:
+            raise ValueError(f"run {run!r}, body {body!r}: expected one of each mode")
         called = name or str(getattr(handler, "__qualname__", repr(handler)))
-        address = _bridge.endpoint(handler, called)
-        self._add(path, methods, ffi.cast("struct pyrs_endpoint *", address))
+        endpoint = self._endpoint(self._hooks.wrap(handler, called), called)
+        options = ffi.new("struct pyrs_route_options *")
+        options.run = RUN_MODES[run]
+        options.stream_body = body == "stream"
+        self._add(path, methods, endpoint, options)
 
     def add_native(
         self,
@@ -127,7 +206,7 @@ class Server:
         )
         if endpoint == ffi.NULL:
             raise PyrsError(_message(error))
-        self._add(path, methods, endpoint)
+        self._add(path, methods, endpoint, ffi.NULL)
 
     def listen(self, host: str = "127.0.0.1", port: int = 0) -> int:
         """Binds an address and gives the port; may be called for several.
@@ -150,17 +229,25 @@ class Server:
 
         SIGINT and SIGTERM stop the server, a second one at once, and SIGUSR1 reopens
         the log, if `handle_signals`: by default in the main thread, and only there.
-        Raises PyrsError if the server could not go on.
+        Instances are started before and stopped after. Raises PyrsError if the server
+        could not go on, or an instance not be started.
         """
         if handle_signals is None:
             handle_signals = threading.current_thread() is threading.main_thread()
         pointer = self._open()
+        self._set_error_endpoints()
+        self._lifespan.start()
+        if self._has_async:
+            self._asyncio.start()
         error = ffi.new("struct pyrs_error *")
         self._running = True
+        finished = False
         try:
             finished = lib.pyrs_server_run(pointer, handle_signals, error)
         finally:
             self._running = False
+            self._lifespan.stop()
+            self._asyncio.stop(self._stop_seconds if finished else HASTY_STOP_SECONDS)
         if not finished and ffi.string(error.message):
             raise PyrsError(_message(error))
         return finished
@@ -181,9 +268,11 @@ class Server:
 
     def close(self) -> None:
         """Frees the server with its routes and listeners. Not while it runs."""
+        if self._running:
+            raise PyrsError("the server is running: call stop, and wait for run")
+        self._lifespan.stop()
+        self._asyncio.stop(self._stop_seconds)
         with self._lock:
-            if self._running:
-                raise PyrsError("the server is running: call stop, and wait for run")
             if self._pointer is not None:
                 pointer, self._pointer = self._pointer, None
                 ffi.release(pointer)
@@ -199,21 +288,82 @@ class Server:
     ) -> None:
         self.close()
 
+    def _endpoint(self, handler: Handler, name: str) -> EndpointPointer:
+        """For a handler with its hooks."""
+        tasks = None
+        if is_async_handler(handler):
+            self._has_async = True
+            tasks = self._asyncio.tasks
+        address = _bridge.endpoint(handler, name, self._request_settings, tasks)
+        return ffi.cast("struct pyrs_endpoint *", address)
+
     def _add(
-        self, path: str, methods: Iterable[str] | None, endpoint: EndpointPointer
+        self,
+        path: str,
+        methods: Iterable[str] | None,
+        endpoint: EndpointPointer,
+        options: CData,
     ) -> None:
         names = ffi.NULL if methods is None else ",".join(methods).encode()
         error = ffi.new("struct pyrs_error *")
         added = lib.pyrs_server_add_route(
-            self._open(), path.encode(), names, endpoint, ffi.NULL, error
+            self._open(), path.encode(), names, endpoint, options, error
         )
         if not added:
             raise RouteError(_message(error))
+        self._has_routes = True
+
+    def _require_no_routes(self) -> None:
+        if self._has_routes:
+            raise PyrsError("middleware and error handlers are added before the routes")
+
+    def _set_error_endpoints(self) -> None:
+        for status in CORE_STATUSES:
+            handler = self._hooks.error_endpoint(status)
+            if handler is None:
+                continue
+            endpoint = self._endpoint(handler, f"the {status} page")
+            error = ffi.new("struct pyrs_error *")
+            if not lib.pyrs_server_set_error_endpoint(
+                self._open(), status, endpoint, error
+            ):
+                raise PyrsError(_message(error))
+
+    def _log_failure(
+        self, request: _bridge.Request, name: str, what: str, error: BaseException
+    ) -> None:
+        """As the bridge logs a handler that raised."""
+        query = f"?{request.query_string}" if request.query_string else ""
+        line = f"{request.method} {request.raw_path}{query} HTTP/{request.http_version}"
+        self._log("error", f'"{line}" {describe_exception(name, what, error)}')
+
+    def _log_exception(self, what: str, error: BaseException) -> None:
+        self._log("error", describe_exception(what, "raised", error))
+
+    def _log(self, level: LogLevel, text: str) -> None:
+        if self._pointer is None:
+            return  # a thread that was left behind
+        data = text.encode("utf-8", "backslashreplace")
+        message = ffi.new("struct pyrs_slice *")
+        held = ffi.new("char[]", data)
+        message.bytes, message.length = held, len(data)
+        lib.pyrs_server_log(self._pointer, LOG_LEVELS[level], message[0])
 
     def _open(self) -> ServerPointer:
         if self._pointer is None:
             raise PyrsError("the server is closed")
         return self._pointer
+
+
+def _weakly(method: Callable[..., None]) -> Callable[..., None]:
+    """The method, called as long as its object is there."""
+    reference = WeakMethod(method)
+
+    def call(*arguments: Any) -> None:
+        if alive := reference():
+            alive(*arguments)
+
+    return call
 
 
 def _new_server(settings: Settings, error: Error) -> ServerPointer:
@@ -243,10 +393,26 @@ def _new_server(settings: Settings, error: Error) -> ServerPointer:
     core.idle_timeout_ms = _milliseconds(timeouts.idle)
     core.send_timeout_ms = _milliseconds(timeouts.send)
     core.stop_timeout_ms = _milliseconds(timeouts.stop)
+    core.handler_timeout_ms = _milliseconds(timeouts.handler)
+    core.handoff_after_us = round(settings.handoff_after * 1_000_000)
+    core.handler_threads = settings.handler_threads
     core.log_path = text(settings.log) if settings.log else ffi.NULL
     core.log_level = LOG_LEVELS[settings.log_level]
     core.access_log = settings.access_log
     return lib.pyrs_server_new(core, error)
+
+
+def _request_settings(settings: Settings) -> RequestSettings:
+    limits = settings.limits
+    return RequestSettings(
+        TrustedProxies(settings.trusted_proxies),
+        FormLimits(
+            limits.form_fields,
+            limits.form_files,
+            limits.form_field,
+            limits.form_memory,
+        ),
+    )
 
 
 def _milliseconds(seconds: float) -> int:

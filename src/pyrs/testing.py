@@ -38,6 +38,7 @@ def serve(project: Source, **changes: Any) -> Iterator[str]:
     with _imports_taken_back(folder):
         loaded = load_project(project, **changes)
         with loaded.server as server:
+            server.start_instances()
             port = server.listen("127.0.0.1", 0)
             with _running(server):
                 yield f"http://127.0.0.1:{port}"

@@ -6,7 +6,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pyrs.config import ENDPOINTS, Entry, Limits, Project, Timeouts
+from pyrs.config import (
+    ENDPOINTS,
+    Entry,
+    ErrorHandler,
+    Limits,
+    Middleware,
+    Project,
+    Timeouts,
+)
 from pyrs.configuration_doc import configuration_page, json_schema, main
 
 REPOSITORY = Path(__file__).parents[2]
@@ -26,7 +34,9 @@ def test_the_committed_schema_is_current() -> None:
     )
 
 
-@pytest.mark.parametrize("kind", [Project, Entry, Limits, Timeouts])
+@pytest.mark.parametrize(
+    "kind", [Project, Entry, ErrorHandler, Middleware, Limits, Timeouts]
+)
 def test_every_key_is_explained(kind: type[msgspec.Struct]) -> None:
     definition = json.loads(json_schema())["$defs"][kind.__name__]
     for name in kind.__struct_encode_fields__:

@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyrs import PyrsError
-from pyrs.config import Limits, Project, Settings, Timeouts, validate
+from pyrs.config import (
+    ErrorHandler,
+    Limits,
+    Middleware,
+    Project,
+    Settings,
+    Timeouts,
+    validate,
+)
 from pyrs.project_file import ProjectFile, read_project_file
 
 ENTRY = '{"path": "/", "module": "main", "handler": "answer"}'
@@ -58,12 +66,20 @@ def test_every_key_is_read(read: Reader) -> None:
           "http_listen_address": "::1", "http_listen_port": 0,
           "thread_count": 3, "listen_backlog": 5, "tcp_nodelay": false,
           "server_name": "", "access_log": true, "log": "a.log", "log_level": "info",
+          "handoff_after": 0, "handler_threads": 1,
+          "trusted_proxies": ["10.0.0.0/8", "unix"],
           "limits": {"request_line": 100, "head": 300, "headers": 5, "body": 0,
-                     "body_memory": 1, "body_rate": 2, "connections": 3},
-          "timeouts": {"head": 1, "body": 2.5, "idle": 0, "send": 4, "stop": 5},
+                     "body_memory": 1, "body_rate": 2, "connections": 3, "tasks": 4,
+                     "form_fields": 5, "form_files": 6, "form_field": 7,
+                     "form_memory": 8},
+          "timeouts": {"head": 1, "body": 2.5, "idle": 0, "send": 4, "stop": 5,
+                       "handler": 6},
+          "errors": {"404": {"module": "p", "class": "P", "handler": "lost"},
+                     "500": {"module": "p", "handler": "broken"}},
+          "middleware": [{"module": "w", "class": "W"}],
           "modules": [
             {"path": "/a", "methods": ["GET"], "module": "m", "class": "C",
-             "handler": "h"},
+             "handler": "h", "run": "thread", "body": "stream"},
             {"path": "/b", "native": "./b.so", "symbol": "b"},
           ],
         }"""
@@ -78,10 +94,23 @@ def test_every_key_is_read(read: Reader) -> None:
         body_memory=1,
         body_rate=2,
         connections=3,
+        tasks=4,
+        form_fields=5,
+        form_files=6,
+        form_field=7,
+        form_memory=8,
     )
     assert project.timeouts == Timeouts(
-        head=1.0, body=2.5, idle=0.0, send=4.0, stop=5.0
+        head=1.0, body=2.5, idle=0.0, send=4.0, stop=5.0, handler=6.0
     )
+    assert (project.handoff_after, project.handler_threads) == (0.0, 1)
+    assert project.trusted_proxies == ["10.0.0.0/8", "unix"]
+    assert project.errors == file.error_handlers
+    assert project.errors == {
+        "404": ErrorHandler(module="p", class_="P", handler="lost"),
+        "500": ErrorHandler(module="p", handler="broken"),
+    }
+    assert project.middleware == [Middleware(module="w", class_="W")]
     assert (project.server_name, project.log, project.log_level) == (
         "",
         "a.log",
@@ -90,6 +119,8 @@ def test_every_key_is_read(read: Reader) -> None:
     first, second = project.modules
     assert (first.path, first.methods) == ("/a", ["GET"])
     assert (first.module, first.class_, first.handler) == ("m", "C", "h")
+    assert (first.run, first.body) == ("thread", "stream")
+    assert (second.run, second.body) == ("auto", "whole")
     assert (second.native, second.symbol) == ("./b.so", "b")
 
 
@@ -163,6 +194,55 @@ def test_faults_of_limits_and_timeouts_name_the_whole_key(
 
 
 @pytest.mark.parametrize(
+    ("pair", "message"),
+    [
+        (
+            '"errors": []',
+            "1:12: errors: found [], expected an object in braces",
+        ),
+        (
+            '"errors": {"40": {"module": "m", "handler": "h"}}',
+            '1:13: errors: found "40", expected a status from "400" to "599"',
+        ),
+        (
+            '"errors": {"404": {"module": "m", "handler": "h"}, "404": {}}',
+            "1:53: errors.404: found twice, first in line 1",
+        ),
+        (
+            '"errors": {"404": "m.h"}',
+            '1:20: errors.404: found "m.h", expected an object in braces',
+        ),
+        (
+            '"errors": {"404": {"module": "m", "handlr": "h"}}',
+            '1:36: errors.404.handlr: unknown key; did you mean "handler"?',
+        ),
+        (
+            '"middleware": [{"module": "m", "class": ""}]',
+            '1:42: middleware[0].class: found "", expected text that is not empty',
+        ),
+        (
+            '"middleware": [{"module": "m"}]',
+            '1:17: middleware[0]: key "class" is missing, expected text that is not '
+            "empty",
+        ),
+        (
+            '"trusted_proxies": ["::1", "10.0.0.1/8"]',
+            '1:29: trusted_proxies[1]: found "10.0.0.1/8", expected an address, a '
+            'network ("10.0.0.0/8") or "unix"; did you mean "10.0.0.0/8"?',
+        ),
+        (
+            '"trusted_proxies": [1]',
+            "1:22: trusted_proxies[0]: found 1, expected text",
+        ),
+    ],
+)
+def test_faults_inside_a_value_stand_where_they_are(
+    faults: Faults, pair: str, message: str
+) -> None:
+    assert message in faults(f'{{{pair}, "modules": [{ENTRY}]}}')
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("[]", "1:1: found [], expected an object in braces"),
@@ -219,6 +299,16 @@ def test_a_key_that_stands_twice_is_a_fault(faults: Faults) -> None:
             '"path": "/", "methods": ["get"], "module": "m", "handler": "h"',
             'modules[0].methods[0]: found "get", expected a method in upper case, as '
             "requests name it",
+        ),
+        (
+            '"path": "/", "module": "m", "handler": "h", "run": "threads"',
+            'modules[0].run: found "threads", expected "auto", "loop" or "thread"; '
+            'did you mean "thread"?',
+        ),
+        (
+            '"path": "/", "native": "x.so", "symbol": "s", "body": "stream"',
+            "modules[0]: found two endpoints (Python method and C function), "
+            "expected one",
         ),
         (
             '"path": "/", "module": "m", "clas": "C", "handler": "h"',
@@ -295,6 +385,8 @@ def test_a_value_is_taken_if_and_only_if_msgspec_takes_it(
         (Settings(thread_count="2"), "thread_count"),  # type: ignore[arg-type]
         (Settings(server_name="a\r\nb"), "server_name"),
         (Settings(limits=Limits(request_line=40_000)), "request_line"),
+        (Settings(trusted_proxies=["*"]), "everybody would be"),
+        (Settings(trusted_proxies="unix"), "trusted_proxies"),  # type: ignore[arg-type]
     ],
 )
 def test_settings_made_in_python_are_checked_too(

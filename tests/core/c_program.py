@@ -7,6 +7,20 @@ from pathlib import Path
 
 from tests.kit import plain_environment
 
+ROOT = Path(__file__).parents[2]
+
+# The core, built from its sources. The scanners that need an instruction set of their
+# own are empty without its option.
+CORE = [
+    *("-O1", "-D_GNU_SOURCE", '-DPYRS_VERSION="0"', f"-I{ROOT / 'csrc'}"),
+    *(
+        path
+        for layer in ("http", "net", "serve")
+        for path in sorted((ROOT / "csrc" / layer).glob("*.c"))
+    ),
+    *("-luv", "-ldl", "-lpthread"),
+]
+
 OPTIONS = ["-std=c11", "-g", "-Wall", "-Wextra", "-Werror"]
 
 

@@ -10,32 +10,23 @@ from pathlib import Path
 
 import pytest
 
-from .c_program import compile_program, environment
+from .c_program import CORE, ROOT, compile_program, environment
 
-ROOT = Path(__file__).parents[2]
-PROGRAMS = [
-    Path(__file__).with_name(name)
-    for name in (
-        "beside.c",
-        "connections.c",
-        "later.c",
-        "pieces.c",
-        "starts.c",
-        "streams.c",
-    )
-]
+NAMES = (
+    "beside.c",
+    "connections.c",
+    "files.c",
+    "later.c",
+    "pieces.c",
+    "starts.c",
+    "streams.c",
+)
+PROGRAMS = [Path(__file__).with_name(name) for name in NAMES]
 KIT = Path(__file__).with_name("kit.c")
 CASES = [
     (program, case)
     for program in PROGRAMS
     for case in re.findall(r"CASE\((\w+)\),", program.read_text())
-]
-
-# The scanners that need an instruction set of their own are empty without its option.
-SOURCES = [
-    path
-    for layer in ("http", "net", "serve")
-    for path in sorted((ROOT / "csrc" / layer).glob("*.c"))
 ]
 
 
@@ -49,12 +40,7 @@ def _folder() -> Path:
 @cache
 def _core() -> Path:
     core = _folder() / "core.so"
-    compile_program(
-        core,
-        *("-O1", "-shared", "-fPIC", "-D_GNU_SOURCE", '-DPYRS_VERSION="0"'),
-        *SOURCES,
-        *("-luv", "-ldl", "-lpthread"),
-    )
+    compile_program(core, "-shared", "-fPIC", *CORE)
     return core
 
 

@@ -12,6 +12,17 @@ CONTROL = b"\x07\x00\x00"  # step and cut, at the end: see fuzz.h
 CUTS = b"\x20\x60\xa0\xe0"  # at the beginning: see connection.c
 LONG = 4000  # what is about limits is too long to be a good seed
 
+DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
+CONDITIONS = {
+    "ranges": "Range: bytes=0-0, 5-9 ,-3,20-",
+    "suffix": 'Range: bytes=-5\r\nIf-Range: "a"',
+    "match": 'If-Match: "b", "a"\r\nIf-Unmodified-Since: ' + DATE,
+    "none-match": 'If-None-Match: W/"a"\r\nIf-None-Match: *',
+    "since": f"If-Modified-Since: {DATE}\r\nRange: bytes=0-\r\nIf-Range: {DATE}",
+    "old-dates": "If-Modified-Since: Sunday, 06-Nov-94 08:49:37 GMT\r\n"
+    "If-Unmodified-Since: Sun Nov  6 08:49:37 1994",
+}
+
 
 def wires() -> Iterator[tuple[str, bytes]]:
     for path in sorted(FOLDER.glob("*/*.http")):
@@ -32,12 +43,18 @@ def seeds(wire: bytes) -> Iterator[tuple[str, bytes]]:
         yield "target", words[1]
 
 
+def write(folder: Path, target: str, name: str, seed: bytes) -> None:
+    path = folder / target / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(seed)
+
+
 def main(folder: Path) -> int:
     for name, wire in wires():
         for target, seed in seeds(wire):
-            path = folder / target / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(seed)
+            write(folder, target, name, seed)
+    for name, lines in CONDITIONS.items():
+        write(folder, "conditions", name, lines.encode() + b"\x00\x20")
     return 0
 
 

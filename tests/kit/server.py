@@ -49,6 +49,7 @@ def wait_until(claim: Callable[[], object], what: str = "") -> Any:
 # Starts a server: the fixture `serve`. Arguments are those of running_server, without
 # the folder.
 Serve: TypeAlias = "Callable[..., RunningServer]"
+Routes: TypeAlias = "Mapping[str, str | Mapping[str, Any]]"
 
 
 class RunningServer:
@@ -273,14 +274,14 @@ class RunningServer:
 def running_server(
     folder: Path,
     code: str,
-    routes: Mapping[str, str] | None = None,
+    routes: Routes | None = None,
     *,
     arguments: list[str] | None = None,
     open_files: int = 0,
     **settings: Any,
 ) -> Iterator[RunningServer]:
-    """`routes` maps "/path" or "GET,POST /path" to a function of the code, or to
-    "native:NAME", a function of kit/native.c."""
+    """`routes` maps "/path" or "GET,POST /path" to a function of the code, to
+    "native:NAME", a function of kit/native.c, or to keys of its entry."""
     write_project(folder, code, routes, **settings)
     name = settings.get("server_name", "pyrs")
     given = ["project.pyrs", *(arguments or [])]
@@ -299,12 +300,12 @@ def running_server(
 
 
 def write_project(
-    folder: Path, code: str, routes: Mapping[str, str] | None = None, **settings: Any
+    folder: Path, code: str, routes: Routes | None = None, **settings: Any
 ) -> None:
     code = textwrap.dedent(code)
     (folder / "main.py").write_text(code)
     if routes is None:
-        names = re.findall(r"^def (\w+)\(request", code, re.M)
+        names = re.findall(r"^(?:async )?def (\w+)\(request", code, re.M)
         routes = {f"/{name}": name for name in names}
     project = {
         "http_listen_address": "127.0.0.1",
@@ -316,11 +317,13 @@ def write_project(
     (folder / "project.pyrs").write_text(json.dumps(project, indent=4))
 
 
-def _entry(route: str, target: str) -> dict[str, Any]:
+def _entry(route: str, target: str | Mapping[str, Any]) -> dict[str, Any]:
     methods, _, path = route.rpartition(" ")
     entry: dict[str, Any] = {"path": path}
     if methods:
         entry["methods"] = methods.split(",")
+    if not isinstance(target, str):
+        return {**entry, "module": "main", **target}
     if target.startswith("native:"):
         symbol = target.removeprefix("native:")
         return {**entry, "native": str(native_library()), "symbol": symbol}

@@ -1,4 +1,6 @@
 /* bridge_core.c - see bridge_core.h. */
+#include "bridge/python.h"
+
 #include "bridge_core.h"
 
 #include <assert.h>
@@ -8,17 +10,30 @@
 #include <string.h>
 #include <strings.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { LENT_BYTES_MIN = 16 * 1024, ANSWERS_PER_ATTACH = 64 };
+
+/* Bytes that were sent, and are looked at when the step is over. */
+struct sent {
+    struct sent *next;
+    struct pyrs_slice bytes;
+    void (*release)(void *owner); /* NULL: they are a copy */
+    void *owner;
+};
 
 struct pyrs_exchange {
     struct made_request request;
     struct seen_answer *seen; /* NULL: nobody looks */
     uint32_t answers;
     bool is_copy;
-    void (*release)(void *owner); /* of a lent body */
-    void *owner;
-    struct pyrs_slice lent;
+    bool ended;
+    void *state;
+    struct sent *first, **last; /* in this step */
+    size_t sent_in_step;
+    int64_t sent_bytes;
+    size_t body_read;
+    bool has_waited;
 };
 
 /* ---- a request in memory of its own ---- */
@@ -85,14 +100,39 @@ static void see(struct pyrs_exchange *exchange, const struct pyrs_response *resp
 {
     struct seen_answer *seen = exchange->seen;
 
-    seen->answers = exchange->answers;
     seen->status = response->status;
     seen->content_type = copy(response->content_type);
     seen->fields = copy(response->fields);
-    if (exchange->release)
-        seen->lent = true;
-    else
-        seen->body = copy(response->body);
+}
+
+static void keep_sent(struct pyrs_exchange *exchange, struct pyrs_slice bytes,
+                      void (*release)(void *owner), void *owner)
+{
+    bool lent = release && bytes.length > LENT_BYTES_MIN;
+    struct sent *sent = malloc(sizeof *sent);
+
+    assert(sent);
+    *sent = (struct sent){NULL, lent ? bytes : copy(bytes), lent ? release : NULL,
+                          lent ? owner : NULL};
+    if (!exchange->first)
+        exchange->last = &exchange->first;
+    *exchange->last = sent;
+    exchange->last = &sent->next;
+    if (release && !lent)
+        release(owner);
+    if (exchange->seen)
+        exchange->seen->lent |= lent;
+}
+
+/* Its first bytes are enough. */
+static void keep_file(struct pyrs_exchange *exchange, int descriptor)
+{
+    char bytes[4096];
+    ssize_t length = read(descriptor, bytes, sizeof bytes);
+
+    assert(length >= 0);
+    keep_sent(exchange, (struct pyrs_slice){bytes, (size_t)length}, NULL, NULL);
+    close(descriptor);
 }
 
 void pyrs_exchange_respond(struct pyrs_exchange *exchange,
@@ -100,17 +140,122 @@ void pyrs_exchange_respond(struct pyrs_exchange *exchange,
 {
     exchange->answers++;
     assert(exchange->answers == 1 || !exchange->is_copy);
-    if (response->release && response->body.length > LENT_BYTES_MIN) {
-        exchange->release = response->release;
-        exchange->owner = response->owner;
-        exchange->lent = response->body;
-    }
     if (exchange->seen)
         see(exchange, response);
-    if (response->release && !exchange->release)
-        response->release(response->owner);
+    if (response->file)
+        keep_file(exchange, response->file->descriptor);
+    keep_sent(exchange, response->body, response->release, response->owner);
+    exchange->ended = true;
     if (exchange->is_copy)
         request_drop(&exchange->request);
+}
+
+/* ---- answers in pieces ---- */
+
+static bool is_head(const struct pyrs_exchange *exchange)
+{
+    struct pyrs_slice method = exchange->request.method;
+
+    return method.length == 4 && memcmp(method.bytes, "HEAD", 4) == 0;
+}
+
+enum pyrs_flow pyrs_exchange_flow(struct pyrs_exchange *exchange)
+{
+    const struct made_request *request = &exchange->request;
+
+    if (is_head(exchange) ||
+        (request->gone_after >= 0 && exchange->sent_bytes >= request->gone_after))
+        return PYRS_FLOW_GONE;
+    return request->room && exchange->sent_in_step >= request->room ? PYRS_FLOW_PAUSE
+                                                                    : PYRS_FLOW_GO_ON;
+}
+
+enum pyrs_flow pyrs_exchange_begin(struct pyrs_exchange *exchange,
+                                   const struct pyrs_response *response,
+                                   int64_t body_bytes)
+{
+    assert(body_bytes == -1 && !response->release && !exchange->ended);
+    exchange->answers++;
+    assert(exchange->answers == 1);
+    if (exchange->seen) {
+        see(exchange, response);
+        exchange->seen->begun = true;
+    }
+    return pyrs_exchange_flow(exchange);
+}
+
+enum pyrs_flow pyrs_exchange_send(struct pyrs_exchange *exchange,
+                                  struct pyrs_slice bytes, void (*release)(void *owner),
+                                  void *owner)
+{
+    assert(exchange->answers == 1 && !exchange->ended && bytes.length > 0);
+    keep_sent(exchange, bytes, release, owner);
+    exchange->sent_bytes += (int64_t)bytes.length;
+    exchange->sent_in_step += bytes.length;
+    if (exchange->seen)
+        exchange->seen->pieces++;
+    return pyrs_exchange_flow(exchange);
+}
+
+void pyrs_exchange_end(struct pyrs_exchange *exchange, bool complete)
+{
+    assert(exchange->answers == 1 && !exchange->ended);
+    exchange->ended = true;
+    if (exchange->seen)
+        exchange->seen->complete = complete;
+}
+
+/* Nobody runs asyncio here: tests/http/test_async.py has the whole of it. */
+bool pyrs_exchange_defer(struct pyrs_exchange *exchange)
+{
+    (void)exchange;
+    return false;
+}
+
+void pyrs_batch_begin(void)
+{
+}
+
+void pyrs_batch_end(void)
+{
+}
+
+void *pyrs_exchange_state(const struct pyrs_exchange *exchange)
+{
+    return exchange->state;
+}
+
+void pyrs_exchange_set_state(struct pyrs_exchange *exchange, void *state)
+{
+    exchange->state = state;
+}
+
+/* ---- the request ---- */
+
+bool pyrs_exchange_body_streams(const struct pyrs_exchange *exchange)
+{
+    return exchange->request.body_streams;
+}
+
+/* Who does not wait finds nothing at first. */
+int64_t pyrs_exchange_read(struct pyrs_exchange *exchange, char *bytes, size_t room,
+                           bool wait)
+{
+    struct pyrs_slice body = exchange->request.body;
+    size_t left = body.length - exchange->body_read;
+    size_t piece = exchange->request.body_piece;
+
+    assert(!exchange->ended && wait != (PyGILState_Check() == 1));
+    exchange->has_waited ^= !wait;
+    if (!wait && exchange->has_waited)
+        return PYRS_BODY_WAIT;
+    if (left == 0)
+        return exchange->request.body_is_cut ? PYRS_BODY_GONE : PYRS_BODY_END;
+    piece = piece && piece < left ? piece : left;
+    piece = piece < room ? piece : room;
+    memcpy(bytes, body.bytes + exchange->body_read, piece);
+    exchange->body_read += piece;
+    return (int64_t)piece;
 }
 
 struct pyrs_slice pyrs_exchange_method(const struct pyrs_exchange *exchange)
@@ -140,6 +285,8 @@ struct pyrs_slice pyrs_exchange_query(const struct pyrs_exchange *exchange)
 
 struct pyrs_slice pyrs_exchange_body(const struct pyrs_exchange *exchange)
 {
+    if (exchange->request.body_streams)
+        return (struct pyrs_slice){NULL, 0};
     return exchange->request.body;
 }
 
@@ -212,7 +359,7 @@ void pyrs_exchange_log(struct pyrs_exchange *exchange, int level,
 {
     struct seen_answer *seen = exchange->seen;
 
-    assert(exchange->answers == 0);
+    assert(!exchange->ended);
     if (!seen)
         return;
     seen->records++;
@@ -239,30 +386,87 @@ bool pyrs_field_is_valid(struct pyrs_slice name, struct pyrs_slice value)
 
 /* ---- asking ---- */
 
-/* As the core does when a large body has left. */
-static void give_back(struct pyrs_exchange *exchange)
+static void append(struct pyrs_slice *to, struct pyrs_slice more)
 {
-    if (!exchange->release)
-        return;
-    if (exchange->seen)
-        exchange->seen->body = copy(exchange->lent);
-    exchange->release(exchange->owner);
+    char *grown = realloc((char *)(uintptr_t)to->bytes, to->length + more.length + 1);
+
+    assert(grown);
+    if (more.length)
+        memcpy(grown + to->length, more.bytes, more.length);
+    *to = (struct pyrs_slice){grown, to->length + more.length};
+}
+
+/* What was lent is looked at as late as the core would. */
+static void drain(struct pyrs_exchange *exchange)
+{
+    while (exchange->first) {
+        struct sent *sent = exchange->first;
+
+        exchange->first = sent->next;
+        if (exchange->seen)
+            append(&exchange->seen->body, sent->bytes);
+        if (sent->release)
+            sent->release(sent->owner);
+        else
+            drop(sent->bytes);
+        free(sent);
+    }
+    exchange->sent_in_step = 0;
+}
+
+struct step {
+    struct pyrs_endpoint *endpoint;
+    struct pyrs_exchange *exchange;
+};
+
+static void *run_step(void *argument)
+{
+    struct step *step = argument;
+    struct pyrs_exchange *exchange = step->exchange;
+    const struct endpoint_class *class = step->endpoint->class;
+    const struct interpreter *interpreter = class->interpreter;
+    void *attached = interpreter->attach(interpreter->context);
+    bool is_first = exchange->answers == 0;
+
+    (is_first ? class->answer : class->proceed)(step->endpoint, exchange);
+    interpreter->detach(interpreter->context, attached);
+    attached = interpreter->attach(interpreter->context);
+    drain(exchange);
+    interpreter->detach(interpreter->context, attached);
+    if (exchange->request.on_threads)
+        interpreter->thread_end(interpreter->context);
+    return NULL;
+}
+
+static void run_step_on_thread(struct step *step)
+{
+    pthread_t thread;
+    int code = pthread_create(&thread, NULL, run_step, step);
+
+    assert(code == 0);
+    (void)code;
+    pthread_join(thread, NULL);
 }
 
 struct seen_answer *ask(struct pyrs_endpoint *endpoint,
                         const struct made_request *request)
 {
-    const struct interpreter *interpreter = endpoint->class->interpreter;
     struct seen_answer *seen = calloc(1, sizeof *seen);
     struct pyrs_exchange exchange = {
         .request = request_copy(request), .seen = seen, .is_copy = true};
-    void *attached = interpreter->attach(interpreter->context);
+    struct step step = {endpoint, &exchange};
 
-    endpoint->class->answer(endpoint, &exchange);
-    interpreter->detach(interpreter->context, attached);
-    attached = interpreter->attach(interpreter->context);
-    give_back(&exchange);
-    interpreter->detach(interpreter->context, attached);
+    assert(seen);
+    do {
+        seen->steps++;
+        if (request->on_threads)
+            run_step_on_thread(&step);
+        else
+            run_step(&step);
+    } while (!exchange.ended);
+    seen->answers = exchange.answers;
+    if (seen->begun)
+        request_drop(&exchange.request);
     return seen;
 }
 
@@ -287,14 +491,17 @@ static uint64_t now_ns(void)
 static uint32_t ask_attached(struct pyrs_endpoint *endpoint,
                              const struct made_request *request, uint32_t count)
 {
-    struct pyrs_exchange exchange = {.request = *request};
+    struct pyrs_exchange exchange;
     uint32_t answered = 0;
 
     for (uint32_t i = 0; i < count; i++) {
-        exchange.answers = 0;
-        exchange.release = NULL;
+        exchange = (struct pyrs_exchange){.request = *request};
         endpoint->class->answer(endpoint, &exchange);
-        give_back(&exchange);
+        drain(&exchange);
+        while (!exchange.ended) {
+            endpoint->class->proceed(endpoint, &exchange);
+            drain(&exchange);
+        }
         answered += exchange.answers == 1;
     }
     return answered;

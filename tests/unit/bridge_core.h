@@ -23,19 +23,33 @@ struct made_request {
     struct made_pair *pairs; /* headers, then parameters */
     const char *client, *server;
     uint16_t client_port, server_port;
+
+    /* Of a body that arrives while the handler runs. */
+    bool body_streams;
+    size_t body_piece; /* bytes that come at a time */
+    bool body_is_cut;  /* what comes behind them is not its end */
+
+    /* Of an answer in pieces. */
+    size_t room;        /* bytes after which a step has to pause; 0: any number */
+    int64_t gone_after; /* bytes after which the client is gone; -1: it stays */
+    bool on_threads;    /* each step runs on a thread of its own */
 };
 
 struct seen_answer {
-    uint32_t answers; /* calls of pyrs_exchange_respond: one is right */
+    uint32_t answers; /* calls of pyrs_exchange_respond and _begin: one is right */
     uint32_t status;
     struct pyrs_slice content_type, fields, body;
-    bool lent; /* the body was large enough to be borrowed */
+    bool lent;       /* the body, or a piece of it, was large enough to be borrowed */
+    bool begun;      /* it was sent in pieces */
+    bool complete;   /* to its end */
+    uint32_t pieces; /* that were sent */
+    uint32_t steps;
     uint32_t records;
     int level;             /* of the last record */
     struct pyrs_slice log; /* its message */
 };
 
-/* One request, attached for itself. */
+/* One request, attached for each of its steps. */
 struct seen_answer *ask(struct pyrs_endpoint *endpoint,
                         const struct made_request *request);
 void seen_answer_free(struct seen_answer *seen);

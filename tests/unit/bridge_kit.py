@@ -93,8 +93,19 @@ class Made:
     params: Sequence[tuple[str, str | bytes, int]] = ()  # name, value, kind
     client: tuple[str, int] = ("192.0.2.7", 50000)
     server: tuple[str, int] = ("192.0.2.1", 80)
+    body_streams: bool = False
+    body_piece: int = 0  # bytes that come at a time; 0: all
+    body_is_cut: bool = False
+    room: int = 0  # bytes after which a step has to pause
+    gone_after: int = -1  # bytes after which the client is gone
+    on_threads: bool = False  # each step on a thread of its own
+    settings: Any = None  # RequestSettings of the endpoint
 
 
+PLAIN = [
+    *["version_minor", "body_streams", "body_piece", "body_is_cut"],
+    *["room", "gone_after", "on_threads"],
+]
 STR, INT, PATH = 0, 1, 2
 
 
@@ -118,7 +129,8 @@ class Memory:
         self.request = request = ffi.new("struct made_request *")
         for part in ("method", "path", "raw_path", "query", "body"):
             setattr(request, part, self._slice(getattr(made, part)))
-        request.version_minor = made.version_minor
+        for plain in PLAIN:
+            setattr(request, plain, getattr(made, plain))
         request.header_count = len(made.headers)
         request.param_count = len(made.params)
         request.pairs = self.pairs
@@ -148,6 +160,10 @@ class Answer:
     lent: bool = field(compare=False, default=False)
     level: int = field(compare=False, default=0)
     log: str = field(compare=False, default="")
+    begun: bool = field(compare=False, default=False)  # sent in pieces
+    complete: bool = field(compare=False, default=True)
+    pieces: int = field(compare=False, default=0)
+    steps: int = field(compare=False, default=1)
 
 
 @contextmanager
@@ -155,9 +171,10 @@ def endpoint_of(
     handler: Callable[..., object],
     name: str = "api.Api.handler",
     built: Built | None = None,
+    settings: Any = None,
 ) -> Iterator[Any]:
     built = built or build()
-    address = built.bridge.endpoint(handler, name)
+    address = built.bridge.endpoint(handler, name, settings)
     endpoint = built.ffi.cast("struct pyrs_endpoint *", address)
     try:
         yield endpoint
@@ -184,6 +201,10 @@ def _answer(built: Built, seen: Any) -> Answer:
         lent=seen.lent,
         level=seen.level,
         log=text(seen.log).decode(),
+        begun=seen.begun,
+        complete=seen.complete or not seen.begun,
+        pieces=seen.pieces,
+        steps=seen.steps,
     )
 
 
@@ -191,9 +212,9 @@ def ask(
     handler: Callable[..., object], made: Made | None = None, **parts: Any
 ) -> Answer:
     """What the handler's endpoint answers; nothing of the exchange is left after it."""
-    built = build()
-    memory = Memory(built, made or Made(**parts))
-    with endpoint_of(handler) as endpoint:
+    built, made = build(), made or Made(**parts)
+    memory = Memory(built, made)
+    with endpoint_of(handler, settings=made.settings) as endpoint:
         seen = built.lib.ask(endpoint, memory.request)
         try:
             return _answer(built, seen)
@@ -218,9 +239,9 @@ def seen_by(read: Callable[[Any], Any], made: Made | None = None, **parts: Any) 
 
 
 def ask_often(handler: Callable[..., object], count: int, **parts: Any) -> None:
-    built = build()
-    memory = Memory(built, Made(**parts))
-    with endpoint_of(handler) as endpoint:
+    built, made = build(), Made(**parts)
+    memory = Memory(built, made)
+    with endpoint_of(handler, settings=made.settings) as endpoint:
         built.lib.ask_often(endpoint, memory.request, count)
 
 

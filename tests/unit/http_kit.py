@@ -365,6 +365,14 @@ def http_date(seconds: int) -> bytes:
     return bytes(ffi.buffer(out, lib.HTTP_DATE_BYTES))
 
 
+def read_http_date(text: bytes, now: int) -> int | None:
+    seconds = ffi.new("int64_t *", -77)
+    if lib.http_date_read(slice_(text), now, seconds):
+        return int(seconds[0])
+    assert seconds[0] == -77
+    return None
+
+
 def media_type(value: bytes) -> tuple[bytes, bytes] | None:
     """Essence and parameters."""
     type_ = ffi.new("struct media_type *")
@@ -408,3 +416,141 @@ def write_response_head(
 
 def field_is_valid(name: bytes, value: bytes) -> bool:
     return bool(lib.field_is_valid(kept_slice(name), slice_(value)))
+
+
+# ---- entity tags, conditions, ranges ----
+
+
+def write_entity_tag(
+    size: int, modified_ns: int, inode: int, coding: bytes = b""
+) -> bytes:
+    state = ffi.new("struct file_state *", (size, modified_ns, inode))
+    out = ffi.new("char[]", b"\x5a" * (lib.ENTITY_TAG_BYTES_MAX + 1))
+    length = lib.entity_tag_write(state, slice_(coding), out)
+    assert out[lib.ENTITY_TAG_BYTES_MAX] == b"\x5a"
+    return bytes(ffi.buffer(out, length))
+
+
+def entity_tag_is_valid(tag: bytes) -> bool:
+    return bool(lib.entity_tag_is_valid(slice_(tag)))
+
+
+def entity_tags_equal(a: bytes, b: bytes, comparison: str) -> bool:
+    how = getattr(lib, f"COMPARE_{comparison.upper()}")
+    return bool(lib.entity_tag_equal(kept_slice(a), slice_(b), how))
+
+
+def entity_tag_in_list(tags: bytes, tag: bytes, comparison: str) -> bool:
+    how = getattr(lib, f"COMPARE_{comparison.upper()}")
+    return bool(lib.entity_tag_in_list(slice_(tags), kept_slice(tag), how))
+
+
+OUTCOMES = ("proceed", "not modified", "failed")
+
+
+@dataclass(frozen=True)
+class Current:
+    """What is there now."""
+
+    entity_tag: bytes = b""
+    last_modified: int = -(2**63)
+    now: int = 0
+
+
+@dataclass(frozen=True)
+class Judged:
+    outcome: str
+    range: bytes
+
+
+def judge_conditions(request: bytes, current: Current) -> Judged:
+    """What the conditional headers of a whole head come to."""
+    limits = ffi.new("struct head_limits *", (8192, 32768, 100))
+    headers = ffi.new("struct header[]", 100)
+    head = ffi.new("struct request_head *", {"headers": headers})
+    buffer = slice_(request)
+    progress, reject = ffi.new("struct head_progress *"), ffi.new("struct reject *")
+    result = lib.request_head_parse(buffer, limits, progress, head, reject)
+    assert result == lib.HEAD_DONE
+
+    conditions = ffi.new("struct conditions *")
+    lib.conditions_read(head, buffer.bytes, conditions)
+    validators = ffi.new(
+        "struct validators *",
+        (kept_slice(current.entity_tag), current.last_modified, current.now),
+    )
+    return Judged(
+        OUTCOMES[lib.conditions_evaluate(conditions, validators)],
+        bytes_of(lib.conditions_range(conditions, validators)),
+    )
+
+
+def parse_range(value: bytes, length: int) -> list[tuple[int, int]] | None:
+    """First and length of each range; none at all if unsatisfiable, None if ignored."""
+    found = ffi.new("struct range_set *")
+    result = lib.range_parse(slice_(value), length, found)
+    if result == lib.RANGE_SATISFIABLE:
+        ranges = found.ranges[0 : found.count]
+        return [(range_.first, range_.length) for range_ in ranges]
+    assert found.count == 0
+    return [] if result == lib.RANGE_UNSATISFIABLE else None
+
+
+def write_content_range(range_: tuple[int, int] | None, length: int) -> bytes:
+    out = ffi.new("char[]", b"\x5a" * (lib.CONTENT_RANGE_BYTES_MAX + 1))
+    given = ffi.NULL if range_ is None else ffi.new("struct byte_range *", range_)
+    written = lib.content_range_write(given, length, out)
+    assert out[lib.CONTENT_RANGE_BYTES_MAX] == b"\x5a"
+    return bytes(ffi.buffer(out, written))
+
+
+# ---- what files are written with ----
+
+
+def write_decimal(number: int) -> bytes:
+    return _written(lib.write_decimal, number, lib.DECIMAL_DIGITS_MAX)
+
+
+def write_hex(number: int) -> bytes:
+    return _written(lib.write_hex, number, lib.HEX_DIGITS_MAX)
+
+
+def _written(write: Any, number: int, most: int) -> bytes:
+    room = slice_(bytes(most))
+    out = ffi.cast("char *", room.bytes)
+    return bytes(ffi.buffer(out, write(out, number) - out))
+
+
+def field_lines(lines: bytes) -> list[tuple[bytes, bytes, bytes]]:
+    """Line, name and value of each."""
+    rest, field = ffi.new("slice *", slice_(lines)), ffi.new("struct field_line *")
+    found = []
+    while lib.field_line_next(rest, field):
+        parts = bytes_of(field.line), bytes_of(field.name), bytes_of(field.value)
+        found.append(parts)
+    assert rest.length == 0
+    return found
+
+
+def write_byteranges(
+    content: bytes, ranges: list[tuple[int, int]], boundary: bytes, content_type: bytes
+) -> bytes:
+    """A whole body."""
+    body = ffi.new(
+        "struct byteranges *",
+        (kept_slice(boundary), kept_slice(content_type), len(content)),
+    )
+    set_ = ffi.new("struct range_set *", {"count": len(ranges)})
+    set_.ranges[0 : len(ranges)] = ranges
+    parts: list[tuple[Any, bytes]] = [
+        (ffi.addressof(set_.ranges[at]), content[first : first + length])
+        for at, (first, length) in enumerate(ranges)
+    ]
+    whole = b""
+    for range_, data in [*parts, (ffi.NULL, b"")]:
+        size = lib.byteranges_head_size(body, range_)
+        out = ffi.cast("char *", slice_(bytes(size)).bytes)
+        assert lib.byteranges_write_head(body, range_, out) == out + size
+        whole += bytes(ffi.buffer(out, size)) + data
+    assert lib.byteranges_size(body, set_) == len(whole)
+    return whole

@@ -27,6 +27,10 @@ def _raise(exception: type[BaseException]) -> None:
     raise exception(500)
 
 
+def _raise_stream() -> None:
+    raise HTTPError(400, iter("ab"))
+
+
 def _large_view(_: Any) -> memoryview:
     return memoryview(bytearray(20_000))
 
@@ -50,6 +54,13 @@ HANDLERS: dict[str, Any] = {
     "response": lambda request: Response("x", 201, {"X-A": "b"}, "text/plain"),
     "http error": lambda request: _raise(HTTPError),
     "exception": lambda request: _raise(ValueError),
+    "stream": lambda request: iter([request.path, b"x", bytearray(b"y")]),
+    "large stream": lambda request: iter(["é" * 20_000, bytes(20_000)]),
+    "generator": lambda request: (request.read(1) for _ in range(3)),
+    "empty stream": lambda request: iter(()),
+    "stream that fails": lambda request: map(len, ["a"]),
+    "body stream": lambda request: request.stream(3),
+    "http error with a stream": lambda request: _raise_stream(),
     "set": lambda request: {1},
     "bad header": lambda request: ("x", 200, {"X": "a\n"}),
     "bad status": lambda request: ("x" * 20_000, 1000, {"X": "a"}),

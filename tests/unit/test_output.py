@@ -3,7 +3,9 @@
 The slab has 16 bytes here, so that it is full when a test wants it to be.
 """
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,8 @@ from .c_core import ffi, lib
 
 SLAB_BYTES = 16
 SLAB, HEAP, BORROWED = lib.SEGMENT_SLAB, lib.SEGMENT_HEAP, lib.SEGMENT_BORROWED
+FILE = lib.SEGMENT_FILE
+LARGE = 16 * 1024 + 1  # from here on a part of a file is a segment
 
 
 class Store:
@@ -28,7 +32,7 @@ class Store:
         return int(self._allocations.value)
 
     def release_spent(self) -> None:
-        lib.output_release_spent(self.store)
+        lib.output_release(self.store, lib.output_take_spent(self.store))
 
     def start_again(self) -> None:
         """As at the end of a turn, when every output was sent or kept."""
@@ -71,9 +75,26 @@ class Output:
     def keep(self) -> None:
         assert lib.output_keep(self._output, self._store)
 
+    def append_file(self, file: Any, offset: int, length: int) -> int:
+        """Gives enum append_result."""
+        return int(
+            lib.output_append_file(self._output, self._store, file, offset, length)
+        )
+
+    def more_follows(self, most: int = 100) -> bool:
+        """Behind what can be gathered."""
+        vector, more = ffi.new("struct iovec[]", most), ffi.new("bool *")
+        lib.output_gather(self._output, vector, most, more)
+        return bool(more[0])
+
+    def file_first(self) -> tuple[int, int] | None:
+        """Offset and length of the part of a file that is to be sent next."""
+        segment = lib.output_file_first(self._output)
+        return None if segment == ffi.NULL else (segment.offset, segment.length)
+
     def gather(self, most: int = 100) -> list[bytes]:
-        vector = ffi.new("struct iovec[]", most)
-        count = lib.output_gather(self._output, vector, most)
+        vector, more = ffi.new("struct iovec[]", most), ffi.new("bool *")
+        count = lib.output_gather(self._output, vector, most, more)
         return [
             bytes(ffi.buffer(vector[at].iov_base, vector[at].iov_len))
             for at in range(count)
@@ -246,6 +267,13 @@ def test_the_vector_has_the_first_segments_if_there_are_more(output: Output) -> 
     assert output.gather(3) == [b"0", b"1", b"2"]
 
 
+def test_more_follows_what_the_vector_has_no_room_for(output: Output) -> None:
+    for _ in range(3):
+        output.borrow(b"x")
+    assert output.more_follows(2)
+    assert not output.more_follows(3)
+
+
 def test_dropping_all_of_an_empty_output_does_no_harm(output: Output) -> None:
     output.drop_all()
     assert output.is_empty()
@@ -288,6 +316,154 @@ def test_an_answer_without_a_byte_can_be_kept(output: Output) -> None:
     output.keep()
     output.drop_all()
     assert output.is_empty()
+
+
+# ---- files ----
+
+
+class File:
+    """One that is being sent, with bytes that tell where they stand."""
+
+    def __init__(self, store: Store, path: Path, size: int) -> None:
+        self.content = bytes(at * 7 % 251 for at in range(size))
+        path.write_bytes(self.content)
+        self.path = path
+        self.descriptor = os.open(path, os.O_RDONLY)
+        self.sent = lib.sent_file_new(store.store, self.descriptor)
+        self._store = store
+
+    def give_up(self) -> None:
+        lib.sent_file_give_up(self._store.store, self.sent)
+
+    def is_open(self) -> bool:
+        try:
+            return os.path.samestat(os.fstat(self.descriptor), self.path.stat())
+        except OSError:
+            return False
+
+
+@pytest.fixture
+def file(store: Store, tmp_path: Path) -> File:
+    return File(store, tmp_path / "file", 3 * LARGE)
+
+
+def test_a_small_part_of_a_file_leaves_with_what_stands_before_it(
+    output: Output, file: File
+) -> None:
+    output.write(b"head ")
+    assert output.append_file(file.sent, 100, 11) == lib.APPEND_DONE
+    file.give_up()
+    output.write(b"")
+    assert output.content() == b"head " + file.content[100:111]
+    assert output.memories() == [SLAB]
+    assert not file.is_open()
+
+
+def test_a_large_part_of_a_file_is_not_read(output: Output, file: File) -> None:
+    output.write(b"head ")
+    assert output.append_file(file.sent, 100, LARGE) == lib.APPEND_DONE
+    output.write(b" next")
+    assert output.memories() == [SLAB, FILE, SLAB]
+    assert output.gather() == [b"head "]
+    assert output.more_follows()
+    assert output.file_first() is None
+    output.drop(5)
+    assert output.file_first() == (100, LARGE)
+    assert output.gather() == []
+    output.drop(LARGE)
+    assert output.content() == b" next"
+    assert not output.more_follows()
+    file.give_up()
+
+
+def test_one_byte_less_is_read(output: Output, file: File) -> None:
+    assert output.append_file(file.sent, 0, LARGE - 1) == lib.APPEND_DONE
+    file.give_up()
+    assert output.content() == file.content[: LARGE - 1]
+
+
+def test_what_was_sent_of_a_file_is_not_sent_again(output: Output, file: File) -> None:
+    output.append_file(file.sent, 100, LARGE)
+    file.give_up()
+    output.drop(1)
+    assert output.file_first() == (101, LARGE - 1)
+    output.drop(LARGE - 2)
+    assert output.file_first() == (100 + LARGE - 1, 1)
+    assert file.is_open()
+    output.drop(1)
+    assert output.is_empty()
+    assert not file.is_open()
+
+
+def test_a_file_is_closed_with_its_last_part(output: Output, file: File) -> None:
+    for part in range(3):
+        output.append_file(file.sent, part * LARGE, LARGE)
+        output.write(b"-")
+    file.give_up()
+    for _ in range(3):
+        assert file.is_open()
+        output.drop(LARGE + 1)
+    assert not file.is_open()
+
+
+def test_a_file_is_closed_if_its_output_goes(output: Output, file: File) -> None:
+    output.append_file(file.sent, 0, LARGE)
+    output.append_file(file.sent, LARGE, LARGE)
+    file.give_up()
+    output.drop(LARGE + 5)
+    output.drop_all()
+    assert output.is_empty()
+    assert not file.is_open()
+
+
+def test_a_file_of_which_nothing_was_appended_is_closed(file: File) -> None:
+    assert file.is_open()
+    file.give_up()
+    assert not file.is_open()
+
+
+def test_a_small_part_that_is_not_there_is_noticed(output: Output, file: File) -> None:
+    output.write(b"head")
+    size = len(file.content)
+    assert output.append_file(file.sent, size - 5, 6) == lib.APPEND_TOO_SHORT
+    assert output.append_file(file.sent, size, 1) == lib.APPEND_TOO_SHORT
+    assert output.content() == b"head"
+    assert output.append_file(file.sent, size - 5, 5) == lib.APPEND_DONE
+    file.give_up()
+    assert output.content() == b"head" + file.content[-5:]
+
+
+def test_nothing_of_an_empty_file_can_be_appended(
+    store: Store, output: Output, tmp_path: Path
+) -> None:
+    empty = File(store, tmp_path / "empty", 0)
+    assert output.append_file(empty.sent, 0, 0) == lib.APPEND_DONE
+    empty.give_up()
+    output.drop_all()
+    assert output.is_empty()
+
+
+def test_keeping_leaves_a_file_where_it_is(
+    store: Store, output: Output, file: File
+) -> None:
+    output.write(b"head")
+    output.append_file(file.sent, 0, LARGE)
+    file.give_up()
+    output.keep()
+    store.start_again()
+    assert output.memories() == [HEAP, FILE]
+    assert output.gather() == [b"head"]
+
+
+def test_a_warm_output_allocates_nothing_for_a_file(
+    store: Store, output: Output, tmp_path: Path
+) -> None:
+    for round_ in range(20):
+        file = File(store, tmp_path / "file", LARGE)
+        output.append_file(file.sent, 0, LARGE)
+        file.give_up()
+        output.drop_all()
+        assert store.allocations() == 2, round_  # the file and the segment
 
 
 # ---- a model ----

@@ -1,0 +1,104 @@
+"""What Response.file needs: the file's name for the bridge, its media type, and the
+name under which a browser is to save it.
+
+Nothing is opened here; the bridge does that in C, and answers conditional and range
+requests from the open file.
+"""
+
+import os
+from functools import cache
+from mimetypes import MimeTypes
+from pathlib import PurePath
+from typing import Final
+from urllib.parse import quote
+
+__all__ = ["File", "attachment", "media_type"]
+
+UNKNOWN: Final = "application/octet-stream"
+
+# What Python's table lacks in some version from 3.10 on.
+_MORE_TYPES: Final = {
+    ".avif": "image/avif",
+    ".js": "text/javascript",
+    ".jsonl": "application/jsonl",
+    ".md": "text/markdown",
+    ".mjs": "text/javascript",
+    ".opus": "audio/ogg",
+    ".wasm": "application/wasm",
+    ".webmanifest": "application/manifest+json",
+    ".webp": "image/webp",
+    ".woff": "font/woff",
+    ".woff2": "font/woff2",
+    ".yaml": "application/yaml",
+    ".yml": "application/yaml",
+    ".zst": "application/zstd",
+}
+# A compressed file is what was asked for, not an encoding of something else.
+_COMPRESSED: Final = {
+    "gzip": "application/gzip",
+    "bzip2": "application/x-bzip2",
+    "xz": "application/x-xz",
+    "compress": "application/x-compress",
+    "br": UNKNOWN,
+}
+_ATTRIBUTE_CHARS: Final = "!#$&+-.^_`|~"  # besides what quote never encodes (RFC 8187)
+
+
+class File:
+    """A body that is a file's content; what Response.file makes.
+
+    The file is opened when the response is sent.
+    """
+
+    __slots__ = ("path",)
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """TypeError for what is no path, ValueError if it has a NUL."""
+        self.path: str = os.fsdecode(path)
+        if "\0" in self.path:
+            raise ValueError(f"path {self.path!r}: no file's name has a NUL")
+
+    def __repr__(self) -> str:
+        return f"File({self.path!r})"
+
+
+def media_type(path: str) -> str:
+    """By the last extension, in any case; never with a charset, which an html or css
+    file declares better itself."""
+    return _types().get(PurePath(path).suffix.lower(), UNKNOWN)
+
+
+@cache
+def _types() -> dict[str, str]:
+    """Media types by extension. From Python's own table, not from the machine's
+    /etc/mime.types, so that an answer does not depend on where it is given."""
+    table = MimeTypes()
+    types = table.types_map[True] | _MORE_TYPES
+    for extension, encoding in table.encodings_map.items():
+        types[extension.lower()] = _COMPRESSED.get(encoding, UNKNOWN)
+    for short, extensions in table.suffix_map.items():  # ".tgz": ".tar.gz"
+        types[short] = types[PurePath(extensions).suffix]
+    return types
+
+
+def attachment(name: str) -> str:
+    """Content-Disposition that asks to save under a name (RFC 6266, RFC 8187).
+
+    Recipients that do not know filename* get an ASCII name, with "_" for what they read
+    differently from each other (RFC 6266, appendix D). ValueError if the name is empty,
+    or has a control character or a folder in it.
+    """
+    if not name or any(char < " " or char == "\x7f" for char in name):
+        raise ValueError(
+            f"download_name: found {name!r}, expected a name without control characters"
+        )
+    if "/" in name:
+        raise ValueError(f"download_name: found {name!r}, expected no folder in it")
+    plain = "".join(
+        char if char.isascii() and char not in '"\\%' else "_" for char in name
+    )
+    text = f'attachment; filename="{plain}"'
+    if plain != name:
+        encoded = quote(name.encode("utf-8", "replace"), safe=_ATTRIBUTE_CHARS)
+        text += f"; filename*=UTF-8''{encoded}"
+    return text
