@@ -172,8 +172,11 @@ static void await_drain(struct pyrs_exchange *exchange)
 
 static void settle(struct pyrs_exchange *exchange, enum step_outcome outcome)
 {
-    if (outcome == STEP_DEFERRED)
+    if (outcome == STEP_DEFERRED) {
+        if (exchange->http1->connection.peer_finished)
+            notify(exchange, PYRS_EVENT_GONE);
         return;
+    }
     if (outcome == STEP_OPEN && !is_stuck(exchange)) {
         await_drain(exchange);
         return;
