@@ -76,6 +76,12 @@ def all_servers(python: str, peers_python: str) -> list[Server]:
             (*pyrs, str(HELLO / "project.pyrs"), *options),
             "pyrs",
         ),
+        Server(
+            "pyrs-async",
+            "pyrs, async def",
+            (*pyrs, str(HELLO / "async.pyrs"), *options),
+            "pyrs",
+        ),
         peer("fastpysgi", "FastPySGI, WSGI", "serve_fastpysgi.py", "{port}"),
         peer("bjoern", "bjoern, WSGI", "serve_bjoern.py", "{port}"),
         peer("socketify", "socketify", "serve_socketify.py", "{port}"),

@@ -284,6 +284,11 @@ enum pyrs_flow pyrs_exchange_flow(struct pyrs_exchange *exchange);
  * the body began it is a 500, or nothing if the client has left. */
 void pyrs_exchange_end(struct pyrs_exchange *exchange, bool complete);
 
+/* For a thread that answers many deferred exchanges one after the other: what it says
+ * of them between these two leaves at the second, and wakes each loop once. */
+void pyrs_batch_begin(void);
+void pyrs_batch_end(void);
+
 /* Something of the endpoint's own, kept from step to step. */
 void *pyrs_exchange_state(const struct pyrs_exchange *exchange);
 void pyrs_exchange_set_state(struct pyrs_exchange *exchange, void *state);

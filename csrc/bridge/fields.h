@@ -36,6 +36,13 @@ static inline void fields_fini(struct fields *fields)
     Py_XDECREF(fields->content_type);
 }
 
+/* After `from` was copied to `fields`. */
+static inline void fields_moved(struct fields *fields, const struct fields *from)
+{
+    if (from->bytes == from->inline_bytes)
+        fields->bytes = fields->inline_bytes;
+}
+
 /* A mapping, or an iterable of (name, value). False with an exception set. */
 bool fields_add_all(struct fields *fields, struct module_state *state,
                     PyObject *headers);

@@ -5,31 +5,20 @@
 #include "attach.h"
 #include "context.h"
 #include "failure.h"
-#include "request.h"
 #include "result.h"
 #include "stream.h"
+#include "tasks.h"
 
-struct handler {
-    struct pyrs_endpoint endpoint;
-    struct module_state *state;
-    PyObject *module;   /* keeps the state */
-    PyObject *function; /* what is called */
-    PyObject *self;     /* its first argument, NULL unless it is a bound method */
-    PyObject *settings; /* of its requests, or NULL */
-    char *name;
-};
-
-/* The function behind a bound method is called with its self in the argument array,
- * which spares the method object's way of putting it there. */
-static PyObject *call(const struct handler *handler, struct request *request)
+static struct stream *new_stream(const struct handler *handler, struct request *request,
+                                 struct result *result)
 {
-    PyObject *arguments[3] = {NULL, handler->self, (PyObject *)request};
-
-    if (handler->self)
-        return PyObject_Vectorcall(handler->function, arguments + 1,
-                                   2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
-    return PyObject_Vectorcall(handler->function, arguments + 2,
-                               1 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    if (PyIter_Check(result->stream))
+        return stream_new(handler->state, handler->name, request, result);
+    PyErr_Format(PyExc_TypeError,
+                 "a value of type %.200s: an async iterator has to come from an async "
+                 "def handler",
+                 Py_TYPE(result->stream)->tp_name);
+    return NULL;
 }
 
 /* What the request's handler has to say; a stream, if the body is still to be made. */
@@ -38,7 +27,7 @@ static struct stream *ask(const struct handler *handler, struct result *result,
 {
     struct module_state *state = handler->state;
     struct request *request = request_take(state, handler->settings, exchange);
-    PyObject *value = request ? call(handler, request) : NULL;
+    PyObject *value = request ? handler_call(handler, request) : NULL;
     struct stream *stream = NULL;
 
     if (!value)
@@ -46,7 +35,7 @@ static struct stream *ask(const struct handler *handler, struct result *result,
     else if (!result_from_value(result, state, request, value))
         failure_of_result(result, state, handler->name, exchange);
     if (result->stream) {
-        stream = stream_new(state, handler->name, request, result);
+        stream = new_stream(handler, request, result);
         if (stream)
             return stream;
         result_drop(result);
@@ -92,16 +81,17 @@ void handler_free(struct pyrs_endpoint *endpoint)
     Py_DECREF(handler->function);
     Py_XDECREF(handler->self);
     Py_XDECREF(handler->settings);
-    PyMem_Free(handler->name);
+    Py_XDECREF((PyObject *)handler->tasks);
+    Py_DECREF(handler->title);
     PyMem_Free(handler);
     Py_DECREF(module);
 }
 
-/* When the interpreter is gone, so is what it owned. */
-static void handler_free_detached(struct pyrs_endpoint *endpoint)
+void handler_free_detached(struct pyrs_endpoint *endpoint)
 {
     /* A copy: the state that holds it may go with its last handler. */
-    const struct interpreter interpreter = *endpoint->class->interpreter;
+    const struct interpreter interpreter =
+        ((struct handler *)endpoint)->state->interpreter;
     void *attached;
 
     if (!attach_once(&interpreter, &attached))
@@ -121,31 +111,36 @@ struct endpoint_class handler_class(const struct interpreter *interpreter)
     };
 }
 
-static char *copy_name(const char *name)
+static PyObject *new_or_null(PyObject *object)
 {
-    size_t size = strlen(name) + 1;
-    char *copy = PyMem_Malloc(size);
-
-    return copy ? memcpy(copy, name, size) : NULL;
+    return object == Py_None ? NULL : Py_NewRef(object);
 }
 
-struct pyrs_endpoint *handler_new(struct module_state *state, PyObject *callable,
-                                  const char *name, PyObject *settings)
+struct pyrs_endpoint *handler_new(struct module_state *state,
+                                  const struct handler_source *source)
 {
-    struct handler *handler = PyMem_Calloc(1, sizeof *handler);
+    PyObject *callable = source->callable;
     bool is_method = PyMethod_Check(callable);
+    const char *name = PyUnicode_AsUTF8(source->title);
+    struct handler *handler;
 
-    if (!handler || !(handler->name = copy_name(name))) {
-        PyMem_Free(handler);
+    if (!name)
+        return NULL;
+    handler = PyMem_Calloc(1, sizeof *handler);
+    if (!handler) {
         PyErr_NoMemory();
         return NULL;
     }
-    handler->endpoint.class = &state->handler_class;
     handler->state = state;
     handler->module = Py_NewRef(state->module);
     handler->function =
         Py_NewRef(is_method ? PyMethod_GET_FUNCTION(callable) : callable);
     handler->self = is_method ? Py_NewRef(PyMethod_GET_SELF(callable)) : NULL;
-    handler->settings = settings == Py_None ? NULL : Py_NewRef(settings);
+    handler->settings = new_or_null(source->settings);
+    handler->tasks = (struct tasks *)new_or_null(source->tasks);
+    handler->title = Py_NewRef(source->title);
+    handler->name = name;
+    handler->endpoint.class =
+        handler->tasks ? &state->async_handler_class : &state->handler_class;
     return &handler->endpoint;
 }

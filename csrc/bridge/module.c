@@ -1,10 +1,13 @@
 /* module.c - pyrs._bridge: making the module, and its functions. */
 #include "module.h"
 
+#include "async_handler.h"
 #include "attach.h"
+#include "coroutine.h"
 #include "fields.h"
 #include "handler.h"
 #include "request.h"
+#include "tasks.h"
 
 #define DOC_MODULE                                                      \
     "Where the C core and Python meet: requests in, responses out.\n\n" \
@@ -33,6 +36,11 @@ static const struct {
     {offsetof(struct policy, http_error_type), "pyrs.errors", "HTTPError"},
     {offsetof(struct policy, client_disconnected_type), "pyrs.errors",
      "ClientDisconnected"},
+    {offsetof(struct policy, cancelled_error_type), "asyncio", "CancelledError"},
+    {offsetof(struct policy, task_type), "asyncio", "Task"},
+    {offsetof(struct policy, send_items), "pyrs._async_parts", "send_items"},
+    {offsetof(struct policy, next_chunk), "pyrs._async_parts", "next_chunk"},
+    {offsetof(struct policy, read_chunks), "pyrs._async_parts", "read_chunks"},
     {offsetof(struct policy, struct_type), "msgspec", "Struct"},
 };
 
@@ -88,23 +96,32 @@ static bool policy_load(struct policy *policy)
 
 /* ---- functions ---- */
 
+static bool source_is_right(struct module_state *state,
+                            const struct handler_source *source)
+{
+    if (!PyCallable_Check(source->callable)) {
+        PyErr_Format(PyExc_TypeError, "%U is of type %.100s, which cannot be called",
+                     source->title, Py_TYPE(source->callable)->tp_name);
+        return false;
+    }
+    if (source->tasks != Py_None && Py_TYPE(source->tasks) != state->tasks_type) {
+        PyErr_SetString(PyExc_TypeError, "tasks must be of type Tasks, or None");
+        return false;
+    }
+    return true;
+}
+
 static PyObject *bridge_endpoint(PyObject *module, PyObject *args)
 {
     struct module_state *state = module_state(module);
+    struct handler_source source = {.settings = Py_None, .tasks = Py_None};
     struct pyrs_endpoint *endpoint;
-    PyObject *callable, *settings = Py_None;
-    const char *name;
 
-    if (!PyArg_ParseTuple(args, "Os|O:endpoint", &callable, &name, &settings))
+    if (!PyArg_ParseTuple(args, "OU|OO:endpoint", &source.callable, &source.title,
+                          &source.settings, &source.tasks) ||
+        !source_is_right(state, &source) || !policy_load(&state->policy))
         return NULL;
-    if (!PyCallable_Check(callable)) {
-        PyErr_Format(PyExc_TypeError, "%s is of type %.100s, which cannot be called",
-                     name, Py_TYPE(callable)->tp_name);
-        return NULL;
-    }
-    if (!policy_load(&state->policy))
-        return NULL;
-    endpoint = handler_new(state, callable, name, settings);
+    endpoint = handler_new(state, &source);
     return endpoint ? PyLong_FromVoidPtr(endpoint) : NULL;
 }
 
@@ -135,10 +152,11 @@ static PyObject *bridge_check_field(PyObject *module, PyObject *args)
 
 static PyMethodDef bridge_functions[] = {
     {"endpoint", bridge_endpoint, METH_VARARGS,
-     PyDoc_STR("endpoint(callable, name, settings=None, /)\n--\n\n"
+     PyDoc_STR("endpoint(callable, name, settings=None, tasks=None, /)\n--\n\n"
                "The address of a new pyrs_endpoint that calls callable(request).\n\n"
                "It belongs to the server it is given to; name stands in the log, "
-               "settings\nare pyrs._request_parts.RequestSettings.")},
+               "settings\nare pyrs._request_parts.RequestSettings. An async callable "
+               "runs among tasks.")},
     {"endpoint_free", bridge_endpoint_free, METH_O,
      PyDoc_STR("endpoint_free(address, /)\n--\n\n"
                "Frees an endpoint that no server was given.")},
@@ -180,7 +198,27 @@ static bool make_names(struct module_state *state)
            (state->name_close = intern("close")) &&
            (state->name_path = intern("path")) &&
            (state->name_trusted_proxies = intern("trusted_proxies")) &&
-           (state->name_form_limits = intern("form_limits"));
+           (state->name_form_limits = intern("form_limits")) &&
+           (state->name_throw = intern("throw")) &&
+           (state->name_set_result = intern("set_result")) &&
+           (state->name_done = intern("done")) &&
+           (state->name_create_future = intern("create_future")) &&
+           (state->name_cancel = intern("cancel")) &&
+           (state->task_keywords = coroutine_task_keywords());
+}
+
+static bool make_types(struct module_state *state)
+{
+    PyObject *module = state->module;
+
+    return (state->request_type = request_type_new(module)) &&
+           (state->body_stream_type = reading_stream_type_new(module)) &&
+           (state->tasks_type = tasks_type_new(module)) &&
+           (state->coroutine_type = coroutine_type_new(module)) &&
+           PyModule_AddType(module, state->request_type) == 0 &&
+           PyModule_AddType(module, state->body_stream_type) == 0 &&
+           PyModule_AddType(module, state->tasks_type) == 0 &&
+           PyModule_AddType(module, state->coroutine_type) == 0;
 }
 
 static int bridge_exec(PyObject *module)
@@ -190,16 +228,8 @@ static int bridge_exec(PyObject *module)
     state->module = module;
     state->interpreter = attach_callbacks();
     state->handler_class = handler_class(&state->interpreter);
-    if (!make_methods(state) || !make_names(state))
-        return -1;
-    state->request_type = request_type_new(module);
-    state->body_stream_type = reading_stream_type_new(module);
-    if (!state->request_type || !state->body_stream_type)
-        return -1;
-    return PyModule_AddType(module, state->request_type) < 0 ||
-                   PyModule_AddType(module, state->body_stream_type) < 0
-               ? -1
-               : 0;
+    state->async_handler_class = async_handler_class(&state->interpreter);
+    return make_methods(state) && make_names(state) && make_types(state) ? 0 : -1;
 }
 
 static int bridge_traverse(PyObject *module, visitproc visit, void *arg)
@@ -208,6 +238,8 @@ static int bridge_traverse(PyObject *module, visitproc visit, void *arg)
 
     Py_VISIT(state->request_type);
     Py_VISIT(state->body_stream_type);
+    Py_VISIT(state->tasks_type);
+    Py_VISIT(state->coroutine_type);
     Py_VISIT(state->spare_request);
     for (size_t i = 0; i < POLICY_COUNT; i++)
         Py_VISIT(*policy_slot(&state->policy, i));
@@ -221,6 +253,8 @@ static int bridge_clear(PyObject *module)
     Py_CLEAR(state->spare_request);
     Py_CLEAR(state->request_type);
     Py_CLEAR(state->body_stream_type);
+    Py_CLEAR(state->tasks_type);
+    Py_CLEAR(state->coroutine_type);
     for (size_t i = 0; i < POLICY_COUNT; i++)
         Py_CLEAR(*policy_slot(&state->policy, i));
     for (int i = 0; i < KNOWN_METHOD_COUNT; i++)
@@ -236,6 +270,12 @@ static int bridge_clear(PyObject *module)
     Py_CLEAR(state->name_items);
     Py_CLEAR(state->name_dataclass_fields);
     Py_CLEAR(state->name_close);
+    Py_CLEAR(state->name_throw);
+    Py_CLEAR(state->name_set_result);
+    Py_CLEAR(state->name_done);
+    Py_CLEAR(state->name_create_future);
+    Py_CLEAR(state->name_cancel);
+    Py_CLEAR(state->task_keywords);
     Py_CLEAR(state->name_path);
     Py_CLEAR(state->name_trusted_proxies);
     Py_CLEAR(state->name_form_limits);

@@ -29,6 +29,9 @@ struct policy {
     PyObject *file_type;
     PyObject *http_error_type;
     PyObject *client_disconnected_type;
+    PyObject *cancelled_error_type;
+    PyObject *task_type;
+    PyObject *send_items, *next_chunk, *read_chunks;
     PyObject *struct_type;
 };
 
@@ -37,9 +40,11 @@ enum known_method { KNOWN_METHOD_COUNT = 8 };
 struct module_state {
     PyObject *module; /* borrowed: the state is its own */
     struct interpreter interpreter;
-    struct endpoint_class handler_class;
+    struct endpoint_class handler_class, async_handler_class;
     PyTypeObject *request_type;
     PyTypeObject *body_stream_type;
+    PyTypeObject *tasks_type;
+    PyTypeObject *coroutine_type;
     struct request *spare_request; /* NULL, or one that nobody uses */
     PyObject *methods[KNOWN_METHOD_COUNT];
     PyObject *http_versions[2];
@@ -48,6 +53,9 @@ struct module_state {
     PyObject *name_content_type;
     PyObject *name_items, *name_dataclass_fields, *name_close, *name_path;
     PyObject *name_trusted_proxies, *name_form_limits;
+    PyObject *name_throw, *name_set_result, *name_done, *name_create_future;
+    PyObject *name_cancel;
+    PyObject *task_keywords; /* the names that a task is made with */
     struct policy policy;
 };
 

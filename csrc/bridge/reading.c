@@ -1,6 +1,7 @@
 /* reading.c - see reading.h. */
 #include "reading.h"
 
+#include "coroutine.h"
 #include "request.h"
 
 /* What is taken at once from a body that arrives: twice what the core lets wait. */
@@ -88,7 +89,7 @@ static int64_t take_waiting(struct request *request, char *bytes, size_t room)
     struct reading *reading = &request->reading;
     int64_t taken;
 
-    if (reading->is_deferred) {
+    if (reading->coroutine) {
         PyErr_SetString(PyExc_RuntimeError,
                         "this body is still arriving, and an async handler must not "
                         "wait for it: use async for, over request.stream()");
@@ -260,6 +261,89 @@ static PyObject *stream_next(PyObject *self)
     return chunk;
 }
 
+/* ---- in async handlers: src/pyrs/_async_parts.py goes around these ---- */
+
+static PyObject *stream_anext(PyObject *self)
+{
+    const struct body_stream *stream = (struct body_stream *)self;
+
+    return PyObject_CallOneArg(request_module_state(stream->request)->policy.next_chunk,
+                               self);
+}
+
+static PyObject *stream_read(PyObject *self, PyObject *args)
+{
+    const struct body_stream *stream = (struct body_stream *)self;
+    Py_ssize_t size = -1;
+
+    if (!PyArg_ParseTuple(args, "|n:read", &size))
+        return NULL;
+    return PyObject_CallFunction(
+        request_module_state(stream->request)->policy.read_chunks, "On", self, size);
+}
+
+static PyObject *what_has_come(struct request *request, size_t room)
+{
+    PyObject *chunk = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)room);
+    int64_t taken = chunk ? reading_take_now(request, PyBytes_AS_STRING(chunk), room)
+                          : READING_FAILED;
+
+    if (taken == PYRS_BODY_GONE)
+        reading_set_gone(request_module_state(request));
+    if (taken < 0) {
+        Py_XDECREF(chunk);
+        return taken == PYRS_BODY_WAIT ? Py_NewRef(Py_None) : NULL;
+    }
+    request->reading.at += (size_t)taken;
+    if ((size_t)taken < room)
+        (void)_PyBytes_Resize(&chunk, (Py_ssize_t)taken);
+    return chunk;
+}
+
+static PyObject *stream_take_now(PyObject *self, PyObject *size)
+{
+    struct body_stream *stream = (struct body_stream *)self;
+    struct request *request = stream->request;
+    Py_ssize_t room = PyLong_AsSsize_t(size);
+
+    if ((room == -1 && PyErr_Occurred()) || !may_read(request))
+        return NULL;
+    if (room < 0 || room > stream->size)
+        room = stream->size;
+    if (!reading_arrives(request))
+        return slice_of_body(request, (size_t)room);
+    return what_has_come(request,
+                         room < CHUNK_BYTES_MAX ? (size_t)room : CHUNK_BYTES_MAX);
+}
+
+static PyObject *stream_come(PyObject *self, PyObject *unused)
+{
+    struct request *request = ((struct body_stream *)self)->request;
+
+    (void)unused;
+    if (!may_read(request))
+        return NULL;
+    if (request->reading.coroutine)
+        return coroutine_await_body(request->reading.coroutine);
+    PyErr_SetString(PyExc_RuntimeError,
+                    "only an async handler can await the body of its request");
+    return NULL;
+}
+
+static PyMethodDef stream_methods[] = {
+    {"read", stream_read, METH_VARARGS,
+     PyDoc_STR("read($self, size=-1, /)\n--\n\n"
+               "In async handlers: a coroutine that gives the next `size` bytes, fewer "
+               "only at the end;\nall that are left if negative.")},
+    {"_take_now", stream_take_now, METH_O,
+     PyDoc_STR("_take_now($self, size, /)\n--\n\n"
+               "What has come, b\"\" at the end, None if it has to be awaited.")},
+    {"_come", stream_come, METH_NOARGS,
+     PyDoc_STR("_come($self, /)\n--\n\n"
+               "A future, done when more has come.")},
+    {.ml_name = NULL},
+};
+
 static int stream_traverse(PyObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
@@ -283,6 +367,9 @@ static PyType_Slot stream_slots[] = {
     {Py_tp_traverse, stream_traverse},
     {Py_tp_iter, PyObject_SelfIter},
     {Py_tp_iternext, stream_next},
+    {Py_am_aiter, PyObject_SelfIter},
+    {Py_am_anext, stream_anext},
+    {Py_tp_methods, stream_methods},
     {0, NULL},
 };
 

@@ -16,18 +16,21 @@
 
 #include "module.h"
 
+struct coroutine;
+
 struct reading {
-    PyThread_type_lock lock; /* NULL until a body that arrives is read */
-    size_t at;               /* bytes that were read */
-    bool is_over;            /* nothing may be taken from the exchange any more */
-    bool is_deferred;        /* nobody may wait: an async handler has the exchange */
+    PyThread_type_lock lock;     /* NULL until a body that arrives is read */
+    size_t at;                   /* bytes that were read */
+    bool is_over;                /* nothing may be taken from the exchange any more */
+    struct coroutine *coroutine; /* of an async handler: nobody may wait; or NULL */
 };
 
 /* For a new exchange. */
 static inline void reading_begin(struct reading *reading)
 {
     reading->at = 0;
-    reading->is_over = reading->is_deferred = false;
+    reading->is_over = false;
+    reading->coroutine = NULL;
 }
 
 /* Before the exchange goes: waits for a thread that is reading, and stops it. */

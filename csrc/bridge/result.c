@@ -63,6 +63,17 @@ void result_drop(struct result *result)
         fields_fini(&result->fields);
 }
 
+void result_move(struct result *to, struct result *from)
+{
+    *to = *from;
+    if (from->response.file)
+        to->response.file = &to->file;
+    if (!from->has_fields)
+        return;
+    fields_moved(&to->fields, &from->fields);
+    to->response.fields.bytes = to->fields.bytes;
+}
+
 /* False, with nothing left to send. */
 static bool result_discard(struct result *result)
 {
@@ -201,6 +212,13 @@ static bool from_other_request(struct result *result, PyObject *value)
     return true;
 }
 
+static bool is_async_iterator(PyObject *value)
+{
+    const PyAsyncMethods *methods = Py_TYPE(value)->tp_as_async;
+
+    return methods && methods->am_anext;
+}
+
 /* What its items are is seen when the first is there. */
 static bool from_iterator(struct result *result, PyObject *value)
 {
@@ -243,7 +261,8 @@ static bool refuse_coroutine(struct module_state *state, PyObject *value)
         PyErr_Clear();
     Py_DECREF(value);
     PyErr_SetString(PyExc_TypeError,
-                    "a coroutine: async def handlers are not supported yet");
+                    "a coroutine, from a handler that is no async function: declare it "
+                    "async def, and await the coroutine there");
     return false;
 }
 
@@ -271,7 +290,7 @@ static bool from_rare_value(struct result *result, struct module_state *state,
         return from_json(result, state, value);
     if (Py_TYPE(value) == (PyTypeObject *)state->policy.file_type)
         return from_file(result, state, value);
-    if (PyIter_Check(value))
+    if (PyIter_Check(value) || is_async_iterator(value))
         return from_iterator(result, value);
     if (PyCoro_CheckExact(value))
         return refuse_coroutine(state, value);

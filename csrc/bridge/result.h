@@ -38,6 +38,9 @@ bool result_from_http_error(struct result *result, struct module_state *state,
 void result_internal_server_error(struct result *result);
 void result_not_found(struct result *result);
 
+/* To where it is kept: it cannot be copied, since it refers to itself. */
+void result_move(struct result *to, struct result *from);
+
 /* Lets go of everything. */
 void result_drop(struct result *result);
 

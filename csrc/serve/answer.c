@@ -48,6 +48,13 @@ static void count(struct pyrs_exchange *exchange)
 
 /* ---- heads ---- */
 
+/* The client does not know, and may send more. */
+static void close_behind(struct pyrs_exchange *exchange)
+{
+    exchange->last = true;
+    exchange->http1->no_more = exchange->http1->linger = true;
+}
+
 static struct response_head head_of(struct pyrs_exchange *exchange,
                                     const struct pyrs_response *response,
                                     int64_t body_bytes)
@@ -66,7 +73,7 @@ static struct response_head head_of(struct pyrs_exchange *exchange,
     if (response->status == 204 || response->status == 304)
         head.content_length = RESPONSE_LENGTH_NONE;
     if (exchange->http1->reading == exchange) /* before its request's body was whole */
-        exchange->last = true;
+        close_behind(exchange);
     if (exchange->last)
         head.connection = CONNECTION_CLOSE;
     else if (exchange->head.version_minor == 0)
@@ -146,8 +153,7 @@ static int64_t framing_of(struct pyrs_exchange *exchange, uint32_t status)
     if (exchange->body_left >= 0 || answer_has_no_body(exchange, status))
         return exchange->body_left >= 0 ? exchange->body_left : RESPONSE_LENGTH_NONE;
     if (exchange->head.version_minor == 0) {
-        exchange->last = true;
-        exchange->http1->no_more = true;
+        close_behind(exchange);
         return RESPONSE_LENGTH_CLOSE;
     }
     exchange->chunked = true;
@@ -210,12 +216,16 @@ void answer_send(struct pyrs_exchange *exchange, const struct lent *given)
     struct lent piece = *given;
     bool borrowed = false;
 
+    if (answer_flow(exchange) == PYRS_FLOW_GONE) {
+        release_lent(exchange, &piece);
+        return;
+    }
     if (exchange->body_left >= 0 && piece.bytes.length > (size_t)exchange->body_left) {
         pyrs_exchange_log(exchange, PYRS_LOG_ERROR,
                           PYRS_TEXT("the body is longer than announced: cut there"));
         piece.bytes.length = (size_t)exchange->body_left;
     }
-    if (piece.bytes.length > 0 && !answer_has_no_body(exchange, exchange->status)) {
+    if (piece.bytes.length > 0) {
         if (!write_piece(exchange, &piece, &borrowed)) {
             if (!borrowed)
                 release_lent(exchange, &piece);
@@ -234,9 +244,10 @@ void answer_send(struct pyrs_exchange *exchange, const struct lent *given)
 void answer_end(struct pyrs_exchange *exchange, bool complete)
 {
     struct connection *connection = connection_of(exchange);
+    bool no_body = answer_has_no_body(exchange, exchange->status);
 
-    if (complete && exchange->body_left > 0 &&
-        !answer_has_no_body(exchange, exchange->status)) {
+    complete |= no_body; /* nothing is missing that the client waits for */
+    if (complete && exchange->body_left > 0 && !no_body) {
         pyrs_exchange_log(
             exchange, PYRS_LOG_ERROR,
             PYRS_TEXT("the body is shorter than announced: the connection is cut"));

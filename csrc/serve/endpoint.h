@@ -33,6 +33,8 @@ enum pyrs_event {
 struct endpoint_class {
     const char *name;                      /* "python", "native", for logs */
     const struct interpreter *interpreter; /* NULL: answers in C, without one */
+    const struct interpreter *lender; /* that bodies it lends are given back in, if its
+                                         steps need none; or NULL */
     void (*answer)(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange);
     void (*free)(
         struct pyrs_endpoint *endpoint); /* called by pyrs_server_free, not attached */
@@ -44,6 +46,9 @@ struct endpoint_class {
      * this returns. NULL if there are none. */
     void (*notify)(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange,
                    enum pyrs_event event);
+    /* After `answer` was called for some exchanges, for one of their endpoints: now who
+     * has them may be woken, once for all. As notify. NULL if nobody is. */
+    void (*wake)(struct pyrs_endpoint *endpoint);
 };
 
 struct pyrs_endpoint {

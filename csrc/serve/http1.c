@@ -270,6 +270,12 @@ static void keep_slab(struct service *service, uint32_t ready_before)
         loop->input_used = (used + 15) & ~(size_t)15;
 }
 
+/* The body of the last request is read to its end. */
+static bool takes_more(const struct http1 *http1)
+{
+    return http1->reading_body || !http1->no_more;
+}
+
 static size_t received(struct connection *connection, char *bytes, size_t length)
 {
     struct http1 *http1 = http1_of(connection);
@@ -278,7 +284,7 @@ static size_t received(struct connection *connection, char *bytes, size_t length
     size_t consumed = 0;
 
     service->scratch = bytes + length;
-    while (consumed < length && !http1->no_more &&
+    while (consumed < length && takes_more(http1) &&
            connection->state == CONNECTION_OPEN) {
         size_t taken =
             http1->reading_body
@@ -296,12 +302,12 @@ static size_t received(struct connection *connection, char *bytes, size_t length
     }
     if (connection->held && http1->current) /* it may be long */
         connection_pause(connection);
-    if (http1->no_more && consumed < length)
+    if (!takes_more(http1) && consumed < length)
         http1->linger = connection->linger = true;
     keep_slab(service, ready_before);
     if (nothing_more_comes(http1))
         read_no_more(http1);
-    return http1->no_more ? length : consumed;
+    return takes_more(http1) ? consumed : length;
 }
 
 void http1_set_timeout(struct http1 *http1)

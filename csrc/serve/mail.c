@@ -1,10 +1,12 @@
 /* mail.c - see mail.h. */
 #include "mail.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "service.h"
+#include "exchange.h"
+#include "http1.h"
 
 bool mailbox_init(struct mailbox *mailbox)
 {
@@ -102,18 +104,67 @@ struct mail *mail_of_piece(struct pyrs_exchange *exchange, const struct lent *pi
     return mail;
 }
 
-/* The loop is woken under the lock: once it has taken the letter, it may be over, and
+/* ---- posting ---- */
+
+/* Letters that this thread holds back. */
+static _Thread_local struct {
+    bool holds;
+    struct mail *first, **end;
+} batch;
+
+/* The loop is woken under the lock: once it has taken the letters, it may be over, and
  * its wakeup closed. */
-void mail_post(struct service *service, struct mail *mail)
+static void post(struct service *service, struct mail *first, struct mail **end)
 {
     struct mailbox *mailbox = &service->mailbox;
 
+    *end = NULL;
     uv_mutex_lock(&mailbox->lock);
     if (!mailbox->first)
         loop_wake(&service->loop);
-    *mailbox->end = mail;
-    mailbox->end = &mail->next;
+    *mailbox->end = first;
+    mailbox->end = end;
     uv_mutex_unlock(&mailbox->lock);
+}
+
+void mail_post(struct service *service, struct mail *mail)
+{
+    if (!batch.holds || !mail->exchange) {
+        post(service, mail, &mail->next);
+        return;
+    }
+    *batch.end = mail;
+    batch.end = &mail->next;
+}
+
+void pyrs_batch_begin(void)
+{
+    assert(!batch.holds);
+    batch.holds = true;
+    batch.first = NULL;
+    batch.end = &batch.first;
+}
+
+/* Those to one loop, one behind the other, at once. An exchange, and with it the loop,
+ * is there until the letter that ends it was delivered. */
+void pyrs_batch_end(void)
+{
+    struct mail *mail = batch.first;
+
+    assert(batch.holds);
+    batch.holds = false;
+    *batch.end = NULL;
+    while (mail) {
+        struct service *service = http1_service(mail->exchange->http1);
+        struct mail *first = mail;
+        struct mail **end;
+
+        do {
+            end = &mail->next;
+            mail = mail->next;
+        } while (mail && http1_service(mail->exchange->http1) == service);
+        post(service, first, end);
+    }
 }
 
 struct mail *mailbox_take(struct mailbox *mailbox)

@@ -49,7 +49,8 @@ struct mail *mail_of_response(enum mail_kind kind, struct pyrs_exchange *exchang
                               const struct pyrs_response *response);
 struct mail *mail_of_piece(struct pyrs_exchange *exchange, const struct lent *piece);
 
-/* From any thread. The mailbox owns the letter. */
+/* From any thread. The mailbox owns the letter. Between pyrs_batch_begin and _end it
+ * stays with the thread. */
 void mail_post(struct service *service, struct mail *mail);
 
 /* Everything that has come; the caller frees each. */

@@ -48,11 +48,14 @@ void request_body_begin_window(struct http1 *http1)
     http1->window_bytes = 0;
 }
 
+/* One that is not deferred yet hears of it when it is. */
 static void tell_body(struct pyrs_exchange *exchange, bool tell)
 {
     const struct endpoint_class *class = exchange->endpoint->class;
 
-    if (tell && class->notify && exchange->deferred)
+    if (tell && !exchange->deferred)
+        exchange->body_untold = true;
+    else if (tell && class->notify)
         class->notify(exchange->endpoint, exchange, PYRS_EVENT_BODY);
 }
 
@@ -65,7 +68,8 @@ void request_body_cut(struct http1 *http1, uint16_t status)
     tell_body(exchange, body_stream_finish(exchange->stream, BODY_STREAM_CUT));
     if (!exchange->started && !exchange->away)
         steps_refuse_ready(exchange, status);
-    else if (exchange->away && !exchange->begun)
+    else if (exchange->away && !exchange->begun &&
+             http1->connection.state == CONNECTION_OPEN)
         steps_supersede(http1, status);
     else
         connection_close(&http1->connection);
@@ -174,20 +178,32 @@ static size_t read_chunked_body(struct http1 *http1, char *bytes, size_t length)
     }
 }
 
+/* Until its endpoint says that it has room. */
+static void hold_body(struct http1 *http1)
+{
+    http1->body_held = true;
+    connection_pause(&http1->connection);
+}
+
 size_t request_body_read(struct http1 *http1, char *bytes, size_t length)
 {
     struct body_stream *stream = http1->reading->stream;
+    size_t taken;
 
     if (stream && (http1->continue_owed || body_stream_is_full(stream))) {
-        http1->body_held = http1->connection.held = true;
-        connection_pause(&http1->connection);
+        http1->connection.held = true;
+        hold_body(http1);
         return 0;
     }
     http1->last_read_ms = loop_now_ms(http1->connection.loop);
     http1->window_bytes += length;
     if (http1->reading->head.framing == BODY_CHUNKED)
-        return read_chunked_body(http1, bytes, length);
-    return read_sized_body(http1, slice_of(bytes, length));
+        taken = read_chunked_body(http1, bytes, length);
+    else
+        taken = read_sized_body(http1, slice_of(bytes, length));
+    if (stream && http1->reading_body && body_stream_is_full(stream))
+        hold_body(http1); /* another receive would bring more than it may hold */
+    return taken;
 }
 
 static void send_continue(struct http1 *http1)
@@ -216,11 +232,13 @@ static bool wants_stream(const struct pyrs_exchange *exchange)
 /* Its endpoint runs while the body arrives. False: memory is out. */
 static bool begin_stream(struct http1 *http1, struct pyrs_exchange *exchange)
 {
-    exchange->stream = body_stream_new();
-    if (!exchange->stream || !exchange_keep(exchange)) {
+    if (exchange_keep(exchange))
+        exchange->stream = body_stream_new();
+    if (!exchange->stream) { /* and it is dropped, as one that never began */
         connection_close(&http1->connection);
         return false;
     }
+    http1->no_more |= exchange->last;
     exchange->number = http1->dispatched++;
     http1->pending++;
     steps_make_ready(exchange);
@@ -261,8 +279,6 @@ size_t request_body_begin(struct http1 *http1, struct pyrs_exchange *exchange,
 
 void http1_want_body(struct http1 *http1)
 {
-    if (!http1->reading_body)
-        return;
     if (http1->continue_owed)
         send_continue(http1);
     http1->body_held = false;

@@ -80,10 +80,15 @@ static void mail_response(struct pyrs_exchange *exchange,
     mail_end(exchange, false);
 }
 
+static bool is_gone(const struct pyrs_exchange *exchange)
+{
+    return exchange->told_gone || atomic_load(&exchange->gone);
+}
+
 /* A deferred one that pauses is told later: whoever clears the flag has seen it. */
 static enum pyrs_flow mailed_flow(struct pyrs_exchange *exchange)
 {
-    if (atomic_load(&exchange->gone))
+    if (is_gone(exchange))
         return PYRS_FLOW_GONE;
     if (atomic_load(&exchange->unsent) <= OUTPUT_HIGH_WATER_BYTES)
         return PYRS_FLOW_GO_ON;
@@ -120,20 +125,27 @@ void pyrs_exchange_respond(struct pyrs_exchange *exchange,
 bool pyrs_exchange_defer(struct pyrs_exchange *exchange)
 {
     struct runner *runner = exchange->runner;
+    bool home = is_home(exchange);
 
     assert(runner && !exchange->answered);
-    if (!is_home(exchange)) {
-        post(exchange, mail_new(MAIL_DEFERRED, exchange));
-    } else if (!steps_defer(exchange)) {
+    if (home && !steps_defer(exchange)) {
         runner_enter_again(runner);
         return false;
     }
     runner->outcome = STEP_DEFERRED;
     exchange->runner = NULL;
+    if (!home) /* last: whoever is told something may end it */
+        post(exchange, mail_new(MAIL_DEFERRED, exchange));
     return true;
 }
 
 /* ---- answers in pieces ---- */
+
+/* Within the step that has ended it. */
+static bool is_over(const struct pyrs_exchange *exchange)
+{
+    return exchange->runner && exchange->runner->outcome == STEP_ENDED;
+}
 
 static enum pyrs_flow tell(struct pyrs_exchange *exchange, enum pyrs_flow flow)
 {
@@ -180,11 +192,16 @@ enum pyrs_flow pyrs_exchange_begin(struct pyrs_exchange *exchange,
     return tell(exchange, mailed_flow(exchange));
 }
 
+static void release_lent(const struct lent *piece)
+{
+    if (piece->release)
+        piece->release(piece->owner);
+}
+
 static void mail_piece(struct pyrs_exchange *exchange, const struct lent *piece)
 {
     size_t length = piece->bytes.length;
-    struct mail *mail =
-        atomic_load(&exchange->gone) ? NULL : mail_of_piece(exchange, piece);
+    struct mail *mail = mail_of_piece(exchange, piece);
 
     if (mail) {
         atomic_fetch_add(&exchange->unsent, length);
@@ -192,8 +209,7 @@ static void mail_piece(struct pyrs_exchange *exchange, const struct lent *piece)
         return;
     }
     atomic_store(&exchange->gone, true);
-    if (piece->release)
-        piece->release(piece->owner);
+    release_lent(piece);
 }
 
 enum pyrs_flow pyrs_exchange_send(struct pyrs_exchange *exchange,
@@ -202,9 +218,15 @@ enum pyrs_flow pyrs_exchange_send(struct pyrs_exchange *exchange,
 {
     struct lent piece = {slice_of(bytes.bytes, bytes.length), release, owner};
 
-    assert(exchange->answered);
+    if (!exchange->answered || is_over(exchange)) {
+        release_lent(&piece); /* not begun, perhaps with a status that is none */
+        return tell(exchange, PYRS_FLOW_GONE);
+    }
     if (!is_home(exchange)) {
-        mail_piece(exchange, &piece);
+        if (is_gone(exchange))
+            release_lent(&piece);
+        else
+            mail_piece(exchange, &piece);
         return tell(exchange, mailed_flow(exchange));
     }
     answer_send(exchange, &piece);
@@ -222,10 +244,10 @@ void pyrs_exchange_end(struct pyrs_exchange *exchange, bool complete)
 {
     bool home = is_home(exchange);
 
-    if (exchange->runner) {
-        assert(exchange->runner->outcome == STEP_OPEN);
+    if (is_over(exchange))
+        return;
+    if (exchange->runner)
         exchange->runner->outcome = STEP_ENDED;
-    }
     if (!home)
         mail_end(exchange, complete && exchange->answered);
     else

@@ -179,8 +179,10 @@ static bool own_endpoint(struct pyrs_server *server, struct pyrs_endpoint *endpo
         return false;
     server->endpoints = grown;
     server->endpoints[server->endpoint_count++] = endpoint;
-    if (endpoint->class->interpreter)
-        server->site.interpreter = endpoint->class->interpreter;
+    if (endpoint->class->interpreter || endpoint->class->lender)
+        server->site.interpreter = endpoint->class->interpreter
+                                       ? endpoint->class->interpreter
+                                       : endpoint->class->lender;
     return true;
 }
 

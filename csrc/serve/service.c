@@ -180,6 +180,36 @@ static bool visit_begin_for(struct service *service, struct visit *visit,
     return true;
 }
 
+static void wake(struct service *service)
+{
+    struct pyrs_endpoint *endpoint = service->unwoken;
+
+    service->unwoken = NULL;
+    if (endpoint)
+        endpoint->class->wake(endpoint);
+}
+
+/* What another class does may take long, so those before it are told first. */
+static void wake_before(struct service *service, const struct pyrs_exchange *exchange)
+{
+    if (service->unwoken && service->unwoken->class != exchange->endpoint->class)
+        wake(service);
+}
+
+static bool run(struct service *service, struct pyrs_exchange *exchange)
+{
+    struct pyrs_endpoint *endpoint = exchange->endpoint;
+
+    if (!endpoint->class->wake)
+        return steps_run(exchange);
+    service->unwoken = endpoint;
+    if (steps_run(exchange))
+        return true;
+    endpoint->class->wake(
+        endpoint); /* whoever drives the loop now may have been here */
+    return false;
+}
+
 bool service_run_ready(struct loop *loop)
 {
     struct service *service = service_of(loop);
@@ -188,15 +218,17 @@ bool service_run_ready(struct loop *loop)
     struct pyrs_exchange *exchange;
 
     while ((exchange = take_ready(service))) {
+        wake_before(service, exchange);
         if (steps_must_wait(exchange) || run_beside(service, exchange))
             continue;
         if (!visit_begin_for(service, &visit, exchange)) {
             crew_visit(runner);
             return visit_lost(&visit);
         }
-        if (!steps_run(exchange))
+        if (!run(service, exchange))
             return visit_lost(&visit);
     }
+    wake(service);
     visit_end(service, &visit);
     while (!list_is_empty(&service->again))
         steps_make_ready(CONTAINER_OF(list_take_first(&service->again),

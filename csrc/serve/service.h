@@ -32,6 +32,7 @@ struct service {
     struct link ready; /* exchanges for run_ready, in order */
     struct link again; /* those that go on in the next turn */
     struct mailbox mailbox;
+    struct pyrs_endpoint *unwoken; /* endpoint_class.wake is due; or NULL */
     struct runner *runner;    /* of the thread that drives the loop */
     struct runner own_runner; /* while no crew does */
     bool attached;            /* that thread is, to the site's interpreter */

@@ -172,8 +172,11 @@ static void await_drain(struct pyrs_exchange *exchange)
 
 static void settle(struct pyrs_exchange *exchange, enum step_outcome outcome)
 {
-    if (outcome == STEP_DEFERRED)
+    if (outcome == STEP_DEFERRED) {
+        if (exchange->http1->connection.peer_finished)
+            notify(exchange, PYRS_EVENT_GONE);
         return;
+    }
     if (outcome == STEP_OPEN && !is_stuck(exchange)) {
         await_drain(exchange);
         return;
@@ -368,6 +371,7 @@ static void deliver(struct mail *mail)
     case MAIL_SEND:
         exchange->sent_since_drained += mail->piece.bytes.length;
         answer_send(exchange, &mail->piece);
+        connection_touch(&exchange->http1->connection); /* though it was dropped */
         break;
     case MAIL_END:
         steps_end_answer(exchange, mail->complete);
@@ -375,6 +379,8 @@ static void deliver(struct mail *mail)
         break;
     case MAIL_DEFERRED:
         exchange->deferred = true;
+        if (exchange->body_untold)
+            notify(exchange, PYRS_EVENT_BODY);
         if (exchange->http1->connection.peer_finished)
             notify_gone(exchange);
         break;
@@ -382,7 +388,8 @@ static void deliver(struct mail *mail)
         deliver_returned(exchange);
         break;
     case MAIL_WANT_BODY:
-        http1_want_body(exchange->http1);
+        if (exchange->http1->reading == exchange) /* else it is whole already */
+            http1_want_body(exchange->http1);
         break;
     case MAIL_RECLAIM:
         break;
@@ -431,6 +438,8 @@ void steps_drained(struct http1 *http1)
     atomic_fetch_sub(&exchange->unsent, exchange->sent_since_drained);
     exchange->sent_since_drained = 0;
     if (atomic_load(&exchange->sending_paused) &&
+        atomic_load(&exchange->unsent) <=
+            OUTPUT_HIGH_WATER_BYTES && /* else in the mail */
         atomic_exchange(&exchange->sending_paused, false))
         notify(exchange, PYRS_EVENT_SENT);
     if (!exchange->away && !list_is_linked(&exchange->queue))

@@ -3,7 +3,8 @@
 Used by pyrs itself; its public names are those of the package.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from asyncio import AbstractEventLoop, Future
+from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
 from typing import Any, NoReturn, TypeVar, final, overload
 
 from multidict import CIMultiDictProxy, MultiDictProxy
@@ -123,7 +124,8 @@ class Request:
 
 @final
 class BodyStream(Iterator[bytes]):
-    """What Request.stream() gives: an iterator over the body's bytes.
+    """What Request.stream() gives: an iterator over the body's bytes, in async handlers
+    an async one.
 
     It goes on where the body was read to last, by whatever means; RuntimeError when the
     request's handler has returned.
@@ -131,16 +133,61 @@ class BodyStream(Iterator[bytes]):
 
     def __iter__(self) -> BodyStream: ...
     def __next__(self) -> bytes: ...
+    def __aiter__(self) -> BodyStream: ...
+    def __anext__(self) -> Awaitable[bytes]: ...
+    def read(self, size: int = -1, /) -> Awaitable[bytes]:
+        """The next `size` bytes, fewer only at the end; all that are left if
+        negative."""
+    def _take_now(self, size: int, /) -> bytes | None: ...
+    def _come(self) -> Future[None]: ...
+
+@final
+class Tasks:
+    """The exchanges whose async handlers run; at most `limit` at once."""
+
+    def __new__(cls, limit: int, /) -> Tasks: ...
+    @property
+    def running(self) -> int:
+        """How many there are now."""
+    def open(self, loop: AbstractEventLoop, read_fd: int, write_fd: int, /) -> None:
+        """Takes exchanges from now on; the descriptors, of a pipe that does not block,
+        stay the caller's."""
+    def take(self) -> None:
+        """Runs what has come; on the loop's thread, whenever read_fd is readable."""
+    def flush(self) -> None:
+        """Lets go of the answers that were held back for others; on the loop's
+        thread."""
+    def close(self) -> None:
+        """Takes no more; when no server runs."""
+
+@final
+class Coroutine:
+    """What a task runs for a request: its handler, then its answer."""
+
+    def send(self, value: object, /) -> Any: ...
+    def throw(self, *exception: Any) -> Any: ...
+    def close(self) -> None: ...
+    def __await__(self) -> Generator[Any, Any, None]: ...
+    def __iter__(self) -> Generator[Any, Any, None]: ...
+    def __next__(self) -> Any: ...
+    def send_item(self, item: object, /) -> int:
+        """Sends a piece of the body: 0 go on, 1 pause, 2 nobody wants it."""
+    def flow(self) -> int:
+        """What send_item gave would be now."""
+    def sent(self) -> Future[None]:
+        """After a pause: a future, done when more may be sent."""
 
 def endpoint(
     callable: Callable[[Request], object],
     name: str,
     settings: RequestSettings | None = None,
+    tasks: Tasks | None = None,
     /,
 ) -> int:
     """The address of a new pyrs_endpoint that calls callable(request).
 
-    It belongs to the server it is given to; name stands in the log.
+    It belongs to the server it is given to; name stands in the log. An async callable
+    runs among tasks.
     """
 
 def endpoint_free(address: int, /) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from pyrs.errors import HTTPError, PyrsError
@@ -20,7 +21,15 @@ from pyrs.response import Response
 if TYPE_CHECKING:
     from pyrs._bridge import Request
 
-__all__ = ["ErrorHandler", "Handler", "HookFault", "Hooks", "LogFailure", "is_async"]
+__all__ = [
+    "ErrorHandler",
+    "Handler",
+    "HookFault",
+    "Hooks",
+    "LogFailure",
+    "is_async",
+    "is_async_handler",
+]
 
 Handler: TypeAlias = Callable[[Any], object]
 ErrorHandler: TypeAlias = Callable[[Any, HTTPError], object]
@@ -36,9 +45,18 @@ class HookFault(PyrsError):
 
 def is_async(function: Any) -> bool:
     """Whether what a call gives has to be awaited, as far as can be told beforehand."""
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        function.__call__  # of an instance that can be called
-    )
+    return _is(inspect.iscoroutinefunction, function)
+
+
+def is_async_handler(function: Any) -> bool:
+    """Whether asyncio has to run it: an async function or an async generator."""
+    return is_async(function) or _is(inspect.isasyncgenfunction, function)
+
+
+def _is(kind: Callable[[Any], bool], function: Any) -> bool:
+    while isinstance(function, partial):
+        function = function.func
+    return kind(function) or kind(function.__call__)  # of an instance
 
 
 class Hooks:
@@ -82,7 +100,7 @@ class Hooks:
         """
         if not self._layers and not self._errors:
             return handler
-        waits = is_async(handler) or inspect.isasyncgenfunction(handler)
+        waits = is_async_handler(handler)
         if not waits and (hook := self._async_hook()):
             raise HookFault(
                 f"{name} is a plain function, but {hook} around it is async"

@@ -298,9 +298,6 @@ def _handler(file: ProjectFile, server: Server, key: str, entry: Entry) -> Handl
     name = entry.handler
     owner, title = find_owner(file.folder, entry.module, entry.class_)
     handler = find_callable(owner, title, "handler", name)
-    if inspect.iscoroutinefunction(handler):
-        message = f"{name} is an async function, expected a plain one"
-        raise Missing("handler", message)
     check_signature(handler, "handler", name, "one argument: the request", 1)
     if isinstance(entry.class_, str):
         _add_instance(file, server, key, owner, title)

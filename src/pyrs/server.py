@@ -21,11 +21,12 @@ from pyrs import _bridge
 from pyrs._core import ffi, lib
 from pyrs._request_parts import RequestSettings
 from pyrs._results import describe_exception
-from pyrs.config import BodyMode, RunMode, Settings, validate
+from pyrs.asyncio_worker import AsyncioWorker
+from pyrs.config import BodyMode, LogLevel, RunMode, Settings, validate
 from pyrs.errors import PyrsError
 from pyrs.form import FormLimits
 from pyrs.forwarded import TrustedProxies
-from pyrs.hooks import ErrorHandler, Handler, Hooks
+from pyrs.hooks import ErrorHandler, Handler, Hooks, is_async_handler
 from pyrs.lifespan import Lifespan, MakeError
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ RUN_MODES = {
 BODY_MODES = ("whole", "stream")
 # What the core answers by itself, and lets an endpoint answer instead.
 CORE_STATUSES = (404, 405)
+# For asyncio to end, when running requests were cut off already.
+HASTY_STOP_SECONDS = 1.0
 
 
 class RouteError(PyrsError):
@@ -109,6 +112,10 @@ class Server:
         # Routes hold the hooks, so a server that these held would never be freed.
         self._hooks = Hooks(_weakly(self._log_failure))
         self._lifespan = Lifespan(_weakly(self._log_exception))
+        self._asyncio = AsyncioWorker(settings.limits.tasks, _weakly(self._log))
+        self._lifespan.run_async = self._asyncio.run
+        self._has_async = False
+        self._stop_seconds = settings.timeouts.stop or None
         self._lock = threading.Lock()  # between close and the calls of other threads
         self._running = False
 
@@ -175,13 +182,11 @@ class Server:
         if run not in RUN_MODES or body not in BODY_MODES:
             raise ValueError(f"run {run!r}, body {body!r}: expected one of each mode")
         called = name or str(getattr(handler, "__qualname__", repr(handler)))
-        address = _bridge.endpoint(
-            self._hooks.wrap(handler, called), called, self._request_settings
-        )
+        endpoint = self._endpoint(self._hooks.wrap(handler, called), called)
         options = ffi.new("struct pyrs_route_options *")
         options.run = RUN_MODES[run]
         options.stream_body = body == "stream"
-        self._add(path, methods, ffi.cast("struct pyrs_endpoint *", address), options)
+        self._add(path, methods, endpoint, options)
 
     def add_native(
         self,
@@ -232,13 +237,17 @@ class Server:
         pointer = self._open()
         self._set_error_endpoints()
         self._lifespan.start()
+        if self._has_async:
+            self._asyncio.start()
         error = ffi.new("struct pyrs_error *")
         self._running = True
+        finished = False
         try:
             finished = lib.pyrs_server_run(pointer, handle_signals, error)
         finally:
             self._running = False
             self._lifespan.stop()
+            self._asyncio.stop(self._stop_seconds if finished else HASTY_STOP_SECONDS)
         if not finished and ffi.string(error.message):
             raise PyrsError(_message(error))
         return finished
@@ -262,6 +271,7 @@ class Server:
         if self._running:
             raise PyrsError("the server is running: call stop, and wait for run")
         self._lifespan.stop()
+        self._asyncio.stop(self._stop_seconds)
         with self._lock:
             if self._pointer is not None:
                 pointer, self._pointer = self._pointer, None
@@ -277,6 +287,15 @@ class Server:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _endpoint(self, handler: Handler, name: str) -> EndpointPointer:
+        """For a handler with its hooks."""
+        tasks = None
+        if is_async_handler(handler):
+            self._has_async = True
+            tasks = self._asyncio.tasks
+        address = _bridge.endpoint(handler, name, self._request_settings, tasks)
+        return ffi.cast("struct pyrs_endpoint *", address)
 
     def _add(
         self,
@@ -303,10 +322,7 @@ class Server:
             handler = self._hooks.error_endpoint(status)
             if handler is None:
                 continue
-            address = _bridge.endpoint(
-                handler, f"the {status} page", self._request_settings
-            )
-            endpoint = ffi.cast("struct pyrs_endpoint *", address)
+            endpoint = self._endpoint(handler, f"the {status} page")
             error = ffi.new("struct pyrs_error *")
             if not lib.pyrs_server_set_error_endpoint(
                 self._open(), status, endpoint, error
@@ -319,17 +335,19 @@ class Server:
         """As the bridge logs a handler that raised."""
         query = f"?{request.query_string}" if request.query_string else ""
         line = f"{request.method} {request.raw_path}{query} HTTP/{request.http_version}"
-        self._log(f'"{line}" {describe_exception(name, what, error)}')
+        self._log("error", f'"{line}" {describe_exception(name, what, error)}')
 
     def _log_exception(self, what: str, error: BaseException) -> None:
-        self._log(describe_exception(what, "raised", error))
+        self._log("error", describe_exception(what, "raised", error))
 
-    def _log(self, text: str) -> None:
+    def _log(self, level: LogLevel, text: str) -> None:
+        if self._pointer is None:
+            return  # a thread that was left behind
         data = text.encode("utf-8", "backslashreplace")
         message = ffi.new("struct pyrs_slice *")
         held = ffi.new("char[]", data)
         message.bytes, message.length = held, len(data)
-        lib.pyrs_server_log(self._open(), lib.PYRS_LOG_ERROR, message[0])
+        lib.pyrs_server_log(self._pointer, LOG_LEVELS[level], message[0])
 
     def _open(self) -> ServerPointer:
         if self._pointer is None:

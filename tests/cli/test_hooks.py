@@ -24,8 +24,9 @@ def connect():
     raise OSError("no database")
 
 class Later:
-    async def start(self): pass
-    def hello(self, request): return "later"
+    async def start(self): print("start Later", flush=True)
+    async def stop(self): print("stop Later", flush=True)
+    async def hello(self, request): return "later"
 
 class Jobs:
     def start(self, request): return "started"
@@ -174,9 +175,11 @@ def test_a_start_that_fails_stops_the_start_with_its_traceback(tmp_path: Path) -
     assert done.stdout.splitlines()[-2:] == ["start Api", "stop Api"]
 
 
-def test_an_async_start_is_refused_for_now(tmp_path: Path) -> None:
+def test_async_start_and_stop_are_run_around_the_server(tmp_path: Path) -> None:
     later = '{"path": "/", "module": "main", "class": "Later", "handler": "hello"}'
-    write(tmp_path, f'{{"modules": [{later}]}}')
-    done = run("project.pyrs", "--port", "0", cwd=tmp_path)
-    assert done.returncode == 1
-    assert "start is async, which this server cannot run" in done.stderr
+    address = '"http_listen_address": "127.0.0.1", "http_listen_port": 0'
+    write(tmp_path, f'{{{address}, "modules": [{later}]}}')
+    with serving("project.pyrs", cwd=tmp_path) as server:
+        assert server.lines.index("start Later") < server.lines.index("Listening...")
+        assert server.get("/") == "later"
+    assert server.lines[-1] == "stop Later"

@@ -116,7 +116,9 @@ struct answers {
 
 /* Reads what comes in so many turns. */
 void listen_for(int client, struct answers *answers, int count);
-/* Reads until there are so many bytes. */
+/* At most 4 KiB in each turn, so that the server has to wait. */
+void listen_in_bits(int client, struct answers *answers, int count);
+/* So, until there are so many bytes. */
 void listen_until(int client, struct answers *answers, size_t length);
 /* Reads what is there, when the loop is over. */
 void listen_for_rest(int client, struct answers *answers);

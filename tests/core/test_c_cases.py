@@ -12,7 +12,15 @@ import pytest
 
 from .c_program import CORE, ROOT, compile_program, environment
 
-NAMES = ("connections.c", "files.c", "later.c", "starts.c")
+NAMES = (
+    "beside.c",
+    "connections.c",
+    "files.c",
+    "later.c",
+    "pieces.c",
+    "starts.c",
+    "streams.c",
+)
 PROGRAMS = [Path(__file__).with_name(name) for name in NAMES]
 KIT = Path(__file__).with_name("kit.c")
 CASES = [

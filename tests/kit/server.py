@@ -305,7 +305,7 @@ def write_project(
     code = textwrap.dedent(code)
     (folder / "main.py").write_text(code)
     if routes is None:
-        names = re.findall(r"^def (\w+)\(request", code, re.M)
+        names = re.findall(r"^(?:async )?def (\w+)\(request", code, re.M)
         routes = {f"/{name}": name for name in names}
     project = {
         "http_listen_address": "127.0.0.1",

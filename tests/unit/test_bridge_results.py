@@ -457,23 +457,23 @@ def test_a_view_that_was_released_is_refused() -> None:
     assert "released" in refusal_of(view)
 
 
-def test_an_async_handler_is_refused_without_a_warning() -> None:
+def test_a_coroutine_of_a_plain_handler_is_refused_without_a_warning() -> None:
     async def handler(request: Any) -> str:
         await asyncio.sleep(0)
         return "x"
 
-    answer = ask(handler)
+    answer = ask(lambda request: handler(request))
     assert answer == INTERNAL
-    assert "async def handlers are not supported yet" in answer.log
+    assert "declare it async def" in answer.log
 
 
-def test_an_async_generator_is_refused() -> None:
+def test_an_async_generator_of_a_plain_handler_is_refused() -> None:
     async def handler(request: Any) -> Any:
         yield "x"
 
-    answer = ask(handler)
+    answer = ask(lambda request: handler(request))
     assert answer == INTERNAL
-    assert "async_generator" in answer.log
+    assert "async_generator: an async iterator has to come from" in answer.log
 
 
 # ---- exceptions ----

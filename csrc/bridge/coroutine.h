@@ -1,0 +1,34 @@
+/* coroutine.h - what asyncio runs for an exchange: the handler's coroutine, from its
+ * call to the answer.
+ *
+ * An object that asyncio.Task takes for a coroutine. It calls the handler, drives what
+ * that gave, and answers when it is over, all within one step of the task if nothing
+ * has to be awaited; neither a coroutine around the handler's nor a callback at its end
+ * is needed. A streamed body is a second coroutine behind the first
+ * (pyrs._async_parts), which sends items through this object.
+ */
+#ifndef PYRS_BRIDGE_COROUTINE_H
+#define PYRS_BRIDGE_COROUTINE_H
+
+#include "inbox.h"
+#include "module.h"
+#include "tasks.h"
+
+struct request;
+struct result;
+
+PyTypeObject *coroutine_type_new(PyObject *module);
+
+/* A tuple of the keywords that a task is made with in this version of Python. */
+PyObject *coroutine_task_keywords(void);
+
+/* Runs a task for a new job, which ends with its answer. */
+void coroutine_start(struct tasks *tasks, struct job *job);
+
+/* Something has happened to the exchange: events of enum job_event. */
+void coroutine_tell(struct coroutine *coroutine, unsigned events);
+
+/* A new future of the loop, done when more of the request's body is there. */
+PyObject *coroutine_await_body(struct coroutine *coroutine);
+
+#endif
