@@ -19,7 +19,6 @@ class Api:
     limit = 5
     def answer(self, request): return ""
     def alone(self): return ""
-    async def later(self, request): return ""
     @property
     def broken(self): boom()
 
@@ -103,10 +102,6 @@ def python(module: str, handler: str, owner: str = "", path: str = "/") -> str:
             "modules[0].handler: found alone(), expected one argument: the request",
         ),
         (
-            python("main", "later", "Api"),
-            "modules[0].handler: later is an async function, expected a plain one",
-        ),
-        (
             '"path": "/", "native": "./none.so", "symbol": "hello"',
             "modules[0].native: there is no file {folder}/none.so",
         ),
@@ -129,7 +124,7 @@ def test_a_constructor_that_raises_is_told_with_the_users_frames_only(
     assert [line for line in lines if not carets.fullmatch(line)] == [
         "project.pyrs:2:42: modules[0].class: making a Database failed",
         "  Traceback (most recent call last):",
-        f'    File "{tmp_path}/main.py", line 13, in __init__',
+        f'    File "{tmp_path}/main.py", line 12, in __init__',
         "      boom()",
         f'    File "{tmp_path}/helper.py", line 2, in boom',
         "      raise RuntimeError('no database')",

@@ -24,7 +24,7 @@ def connect():
     raise OSError("no database")
 
 class Later:
-    async def start(self): pass
+    async def start(self): raise OSError("no database later")
     def hello(self, request): return "later"
 
 class Jobs:
@@ -174,9 +174,13 @@ def test_a_start_that_fails_stops_the_start_with_its_traceback(tmp_path: Path) -
     assert done.stdout.splitlines()[-2:] == ["start Api", "stop Api"]
 
 
-def test_an_async_start_is_refused_for_now(tmp_path: Path) -> None:
+def test_an_async_start_that_fails_stops_the_start(tmp_path: Path) -> None:
     later = '{"path": "/", "module": "main", "class": "Later", "handler": "hello"}'
     write(tmp_path, f'{{"modules": [{later}]}}')
     done = run("project.pyrs", "--port", "0", cwd=tmp_path)
     assert done.returncode == 1
-    assert "start is async, which this server cannot run" in done.stderr
+    lines = done.stderr.splitlines()
+    assert lines[1].endswith("starting an instance of class Later failed")
+    assert lines[2] == "  Traceback (most recent call last):"
+    assert "main.py" in lines[3]
+    assert lines[-1] == "  OSError: no database later"
