@@ -52,9 +52,10 @@ struct pyrs_exchange {
     bool away;     /* another thread has it */
     bool deferred; /* and may be notified */
     bool notified_gone;
-    bool begun;      /* the head of its answer was written */
-    bool chunked;    /* and its body is sent in chunks */
-    bool superseded; /* its client was told something else: what comes is dropped */
+    bool body_untold; /* that more of its body is there */
+    bool begun;       /* the head of its answer was written */
+    bool chunked;     /* and its body is sent in chunks */
+    bool superseded;  /* its client was told something else: what comes is dropped */
 
     /* Of whoever runs it. */
     bool answered;         /* or its answer begun */

@@ -48,11 +48,14 @@ void request_body_begin_window(struct http1 *http1)
     http1->window_bytes = 0;
 }
 
+/* One that is not deferred yet hears of it when it is. */
 static void tell_body(struct pyrs_exchange *exchange, bool tell)
 {
     const struct endpoint_class *class = exchange->endpoint->class;
 
-    if (tell && class->notify && exchange->deferred)
+    if (tell && !exchange->deferred)
+        exchange->body_untold = true;
+    else if (tell && class->notify)
         class->notify(exchange->endpoint, exchange, PYRS_EVENT_BODY);
 }
 

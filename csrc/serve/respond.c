@@ -125,16 +125,17 @@ void pyrs_exchange_respond(struct pyrs_exchange *exchange,
 bool pyrs_exchange_defer(struct pyrs_exchange *exchange)
 {
     struct runner *runner = exchange->runner;
+    bool home = is_home(exchange);
 
     assert(runner && !exchange->answered);
-    if (!is_home(exchange)) {
-        post(exchange, mail_new(MAIL_DEFERRED, exchange));
-    } else if (!steps_defer(exchange)) {
+    if (home && !steps_defer(exchange)) {
         runner_enter_again(runner);
         return false;
     }
     runner->outcome = STEP_DEFERRED;
     exchange->runner = NULL;
+    if (!home) /* last: whoever is told something may end it */
+        post(exchange, mail_new(MAIL_DEFERRED, exchange));
     return true;
 }
 

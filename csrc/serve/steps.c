@@ -379,6 +379,8 @@ static void deliver(struct mail *mail)
         break;
     case MAIL_DEFERRED:
         exchange->deferred = true;
+        if (exchange->body_untold)
+            notify(exchange, PYRS_EVENT_BODY);
         if (exchange->http1->connection.peer_finished)
             notify_gone(exchange);
         break;

@@ -66,9 +66,11 @@ def serving(
         text=True,
     )
     try:
-        yield Serving(process, _lines_until_listening(process))
+        server = Serving(process, _lines_until_listening(process))
+        yield server
         process.send_signal(signal.SIGTERM)
-        _, told = process.communicate(timeout=TIMEOUT)
+        printed, told = process.communicate(timeout=TIMEOUT)
+        server.lines += printed.splitlines()
     finally:
         if process.poll() is None:
             process.kill()

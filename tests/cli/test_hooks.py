@@ -24,6 +24,11 @@ def connect():
     raise OSError("no database")
 
 class Later:
+    async def start(self): print("start Later", flush=True)
+    async def stop(self): print("stop Later", flush=True)
+    async def hello(self, request): return "later"
+
+class Unlucky:
     async def start(self): raise OSError("no database later")
     def hello(self, request): return "later"
 
@@ -174,13 +179,23 @@ def test_a_start_that_fails_stops_the_start_with_its_traceback(tmp_path: Path) -
     assert done.stdout.splitlines()[-2:] == ["start Api", "stop Api"]
 
 
-def test_an_async_start_that_fails_stops_the_start(tmp_path: Path) -> None:
+def test_async_start_and_stop_are_run_around_the_server(tmp_path: Path) -> None:
     later = '{"path": "/", "module": "main", "class": "Later", "handler": "hello"}'
-    write(tmp_path, f'{{"modules": [{later}]}}')
+    address = '"http_listen_address": "127.0.0.1", "http_listen_port": 0'
+    write(tmp_path, f'{{{address}, "modules": [{later}]}}')
+    with serving("project.pyrs", cwd=tmp_path) as server:
+        assert server.lines.index("start Later") < server.lines.index("Listening...")
+        assert server.get("/") == "later"
+    assert server.lines[-1] == "stop Later"
+
+
+def test_an_async_start_that_fails_stops_the_start(tmp_path: Path) -> None:
+    unlucky = '{"path": "/", "module": "main", "class": "Unlucky", "handler": "hello"}'
+    write(tmp_path, f'{{"modules": [{unlucky}]}}')
     done = run("project.pyrs", "--port", "0", cwd=tmp_path)
     assert done.returncode == 1
     lines = done.stderr.splitlines()
-    assert lines[1].endswith("starting an instance of class Later failed")
+    assert lines[1].endswith("starting an instance of class Unlucky failed")
     assert lines[2] == "  Traceback (most recent call last):"
     assert "main.py" in lines[3]
     assert lines[-1] == "  OSError: no database later"

@@ -13,6 +13,7 @@ import pytest
 from .c_program import CORE, ROOT, compile_program, environment
 
 NAMES = (
+    "beside.c",
     "connections.c",
     "files.c",
     "later.c",

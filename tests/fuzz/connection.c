@@ -1,5 +1,6 @@
 /* A stream of requests gives the same answers however it is cut, and whether endpoints
- * answer on the spot or wait for an interpreter; afterwards nothing is left open.
+ * answer on the spot, wait for an interpreter, or defer and answer some turns later, in
+ * pieces or not; afterwards nothing is left open.
  *
  * Runs the whole server side of a connection (csrc/net, csrc/serve) over a socket pair,
  * with the fuzzer's bytes as the client. The first bytes of the input say where to cut.
@@ -22,7 +23,7 @@ struct answers {
     size_t length;
 };
 
-/* ---- a site in two versions ---- */
+/* ---- endpoints ---- */
 
 static void echo(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange)
 {
@@ -63,19 +64,133 @@ static void keep(struct pyrs_endpoint *endpoint)
     (void)endpoint;
 }
 
+/* Answers as `path` does, one byte in each step. */
+static void go_on(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange)
+{
+    struct pyrs_slice rest = pyrs_exchange_path(exchange);
+    size_t sent = (uintptr_t)pyrs_exchange_state(exchange);
+
+    (void)endpoint;
+    if (sent == rest.length || pyrs_exchange_flow(exchange) == PYRS_FLOW_GONE) {
+        pyrs_exchange_end(exchange, true);
+        return;
+    }
+    pyrs_exchange_send(exchange, (struct pyrs_slice){rest.bytes + sent, 1}, NULL, NULL);
+    pyrs_exchange_set_state(exchange, (void *)(uintptr_t)(sent + 1));
+}
+
+static void path_in_pieces(struct pyrs_endpoint *endpoint,
+                           struct pyrs_exchange *exchange)
+{
+    (void)endpoint;
+    pyrs_exchange_begin(exchange, &(struct pyrs_response){.status = 200},
+                        (int64_t)pyrs_exchange_path(exchange).length);
+}
+
+/* ---- what is deferred, and answered between two turns ---- */
+
+struct deferred {
+    struct pyrs_exchange
+        *exchange; /* one at a time: those of a connection have order */
+    bool is_echo;
+    int turns; /* until something is done about it */
+    char body[100000 + 777];
+    size_t length;
+};
+
+static struct deferred deferred;
+
+static void defer(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange)
+{
+    assert(!deferred.exchange);
+    deferred.is_echo = strcmp(endpoint->class->name, "echo") == 0;
+    deferred.exchange = exchange;
+    deferred.length = 0;
+    deferred.turns = (int)(pyrs_exchange_path(exchange).length % 3);
+    if (!pyrs_exchange_defer(exchange))
+        abort();
+}
+
+static void look_sooner(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange,
+                        enum pyrs_event event)
+{
+    (void)endpoint;
+    (void)event;
+    assert(deferred.exchange == exchange);
+    deferred.turns = 0;
+}
+
+static void answer_deferred(void)
+{
+    struct pyrs_exchange *exchange = deferred.exchange;
+    struct pyrs_response response = {.status = 200};
+
+    deferred.exchange = NULL;
+    response.body = pyrs_exchange_path(exchange);
+    if (deferred.is_echo) {
+        response.content_type = pyrs_exchange_header(exchange, PYRS_TEXT("x-probe"));
+        response.body = (struct pyrs_slice){deferred.body, deferred.length};
+    }
+    if (response.body.length % 2 == 0) {
+        pyrs_exchange_respond(exchange, &response);
+        return;
+    }
+    pyrs_exchange_begin(exchange, &response, (int64_t)response.body.length);
+    pyrs_exchange_send(exchange, response.body, NULL, NULL);
+    pyrs_exchange_end(exchange, true);
+}
+
+static void work_on_deferred(void)
+{
+    int64_t n;
+
+    if (!deferred.exchange || deferred.turns-- > 0)
+        return;
+    deferred.turns = 2;
+    n = pyrs_exchange_read(deferred.exchange, deferred.body + deferred.length, 777,
+                           false);
+    if (n > 0)
+        deferred.length += (size_t)n;
+    assert(deferred.length <= 100000);
+    if (n == PYRS_BODY_END) {
+        answer_deferred();
+    } else if (n == PYRS_BODY_GONE) {
+        pyrs_exchange_end(deferred.exchange, false);
+        deferred.exchange = NULL;
+    }
+}
+
+/* ---- a site in three versions ---- */
+
+enum { VERSIONS = 3 };
+
 static const struct interpreter INTERPRETER = {attach, detach, nothing, NULL};
-static const struct endpoint_class CLASSES[2][2] = {
+static const struct endpoint_class CLASSES[VERSIONS][2] = {
     {{.name = "echo", .answer = echo, .free = keep},
      {.name = "path", .answer = path, .free = keep}},
     {{.name = "echo", .interpreter = &INTERPRETER, .answer = echo, .free = keep},
-     {.name = "path", .interpreter = &INTERPRETER, .answer = path, .free = keep}},
+     {.name = "path",
+      .interpreter = &INTERPRETER,
+      .answer = path_in_pieces,
+      .proceed = go_on,
+      .free = keep}},
+    {{.name = "echo",
+      .interpreter = &INTERPRETER,
+      .answer = defer,
+      .free = keep,
+      .notify = look_sooner},
+     {.name = "path",
+      .interpreter = &INTERPRETER,
+      .answer = defer,
+      .free = keep,
+      .notify = look_sooner}},
 };
 
 static struct service *make_service(int version)
 {
-    static struct site sites[2];
-    static struct pyrs_endpoint endpoints[2][2];
-    static struct service services[2];
+    static struct site sites[VERSIONS];
+    static struct pyrs_endpoint endpoints[VERSIONS][2];
+    static struct service services[VERSIONS];
     struct site *site = &sites[version];
     int code;
 
@@ -91,7 +206,9 @@ static struct service *make_service(int version)
     for (int i = 0; i < 2; i++)
         endpoints[version][i].class = &CLASSES[version][i];
     if (!router_add(site->router, "/echo", "GET,POST",
-                    &(struct route_answer){&endpoints[version][0], {0}}, NULL) ||
+                    &(struct route_answer){&endpoints[version][0],
+                                           {.stream_body = version == 2}},
+                    NULL) ||
         !router_add(site->router, "/*", NULL,
                     &(struct route_answer){&endpoints[version][1], {0}}, NULL) ||
         !service_init(&services[version], site, &code))
@@ -114,6 +231,7 @@ static void turns(struct service *service, int client, struct answers *answers)
 {
     for (int i = 0; i < 6; i++) {
         loop_turn(&service->loop, false);
+        work_on_deferred();
         collect(client, answers);
     }
 }
@@ -191,28 +309,38 @@ static void normalise(struct answers *answers)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length);
 
+/* A body that the client's end cuts short gets no answer, except where its endpoint
+ * runs already: there it is a 400. */
+static void drop_last_400(struct answers *answers, size_t length)
+{
+    if (answers->length > length &&
+        memcmp(answers->bytes + length, "HTTP/1.1 400 ", 13) == 0)
+        answers->length = length;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
 {
-    static struct service *services[2];
-    struct answers answers[3];
+    static struct service *services[VERSIONS];
+    struct answers answers[VERSIONS + 1];
 
     if (length < CUTS)
         return 0;
-    for (int i = 0; i < 2 && !services[1]; i++)
+    for (int i = 0; i < VERSIONS && !services[VERSIONS - 1]; i++)
         services[i] = make_service(i);
     answers[0] = converse(services[0], data + CUTS, length - CUTS, data, 0);
-    answers[1] = converse(services[0], data + CUTS, length - CUTS, data, CUTS);
-    answers[2] = converse(services[1], data + CUTS, length - CUTS, data, CUTS);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < VERSIONS; i++)
+        answers[i + 1] = converse(services[i], data + CUTS, length - CUTS, data, CUTS);
+    for (int i = 0; i <= VERSIONS; i++)
         normalise(&answers[i]);
-    for (int i = 1; i < 3; i++)
+    drop_last_400(&answers[VERSIONS], answers[0].length);
+    for (int i = 1; i <= VERSIONS; i++)
         if (answers[0].length != answers[i].length ||
             memcmp(answers[0].bytes, answers[i].bytes, answers[0].length) != 0) {
             fprintf(stderr, "--- 0\n%.*s\n--- %d\n%.*s\n", (int)answers[0].length,
                     answers[0].bytes, i, (int)answers[i].length, answers[i].bytes);
             abort();
         }
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i <= VERSIONS; i++)
         free(answers[i].bytes);
     return 0;
 }

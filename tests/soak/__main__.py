@@ -1,7 +1,8 @@
-"""python -m tests.soak [--requests N] [--threads N] [--idle N]
+"""python -m tests.soak [--requests N] [--threads N] [--idle N] [--hand-overs N]
 
-Prints what the server holds as the requests go by, and what an idle connection costs.
-Exit status 1 if memory grew over the second half, or an idle connection is dear.
+Prints what the server holds as the requests go by, what an idle connection costs, and
+what is held as loops change threads. Exit status 1 if memory grew over the second half,
+or an idle connection is dear.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from .hand_overs import Look as HandOverLook
+from .hand_overs import hand_over
 from .idle import allow_descriptors, measure_idle
 from .soak import GROWTH_MAX, Look, soak
 
@@ -23,12 +26,15 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=1_000_000)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--idle", type=int, default=10_000)
+    parser.add_argument("--hand-overs", type=int, default=100_000)
     options = parser.parse_args()
     passed = True
     if options.requests:
         passed &= _soak(options.requests, options.threads)
     if options.idle:
         passed &= _idle(options.idle)
+    if options.hand_overs:
+        passed &= _hand_overs(options.hand_overs)
     return 0 if passed else 1
 
 
@@ -59,6 +65,22 @@ def _idle(connections: int) -> bool:
         cost = measure_idle(Path(folder), connections)
     print(f"{connections} idle connections: {cost.bytes_each:.0f} bytes each")
     return cost.bytes_each <= IDLE_BYTES_MAX
+
+
+def _hand_overs(count: int) -> bool:
+    def say(look: HandOverLook) -> None:
+        print(
+            f"{look.hand_overs:>10} hand-overs {look.resident_bytes // 1024:>8} KiB "
+            f"resident {look.threads:>4} threads {look.descriptors:>4} descriptors",
+            flush=True,
+        )
+
+    with tempfile.TemporaryDirectory() as folder:
+        looks = hand_over(Path(folder), count, say)
+    half = looks[len(looks) // 2 :]
+    growth = half[-1].resident_bytes - half[0].resident_bytes
+    print(f"growth over the second half: {growth // 1024} KiB")
+    return growth < GROWTH_MAX
 
 
 if __name__ == "__main__":

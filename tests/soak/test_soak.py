@@ -10,6 +10,7 @@ import pytest
 from tests.kit import measures_memory
 
 from .__main__ import IDLE_BYTES_MAX
+from .hand_overs import hand_over
 from .idle import allow_descriptors, measure_idle
 from .soak import GROWTH_MAX, soak
 
@@ -29,3 +30,12 @@ def test_an_idle_connection_costs_a_kibibyte_at_most(tmp_path: Path) -> None:
         pytest.skip("the limit of open files is too low")
     cost = measure_idle(tmp_path, connections)
     assert cost.bytes_each <= IDLE_BYTES_MAX
+
+
+@measures_memory
+@pytest.mark.timeout(300)
+def test_loops_that_change_threads_leave_nothing_behind(tmp_path: Path) -> None:
+    looks = hand_over(tmp_path, 3_000)
+    half = looks[len(looks) // 2 :]
+    assert half[-1].resident_bytes - half[0].resident_bytes < GROWTH_MAX
+    assert half[-1].threads <= half[0].threads
