@@ -51,7 +51,7 @@ async def _in_turns(items: Iterator[Any]) -> AsyncIterator[Any]:
 
 
 async def next_chunk(body: BodyStream) -> bytes:
-    """The next of a request's body, at most as many bytes as its stream was made for."""
+    """The next of a request's body; at its end StopAsyncIteration."""
     while (chunk := body._take_now(-1)) is None:
         await body._come()
     if not chunk:

@@ -12,6 +12,7 @@ import os
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from importlib.metadata import version
 from typing import Any, TypeAlias
 
 from pyrs._bridge import Tasks
@@ -48,7 +49,10 @@ class AsyncioWorker:
         what it does."""
         self.start()
         assert self._loop
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        if error := future.exception():
+            raise error  # so that its traceback has no frames of the waiting
+        return future.result()
 
     def stop(self, seconds: float | None) -> None:
         """Cancels what still runs and ends the thread; for who has no server running.
@@ -125,7 +129,7 @@ def _new_loop() -> tuple[asyncio.AbstractEventLoop, str]:
         import uvloop
     except ImportError:
         return asyncio.new_event_loop(), "its own event loop"
-    return uvloop.new_event_loop(), f"uvloop {uvloop.__version__}"
+    return uvloop.new_event_loop(), f"uvloop {version('uvloop')}"
 
 
 def _pipe() -> tuple[int, int]:

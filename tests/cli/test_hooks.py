@@ -28,6 +28,10 @@ class Later:
     async def stop(self): print("stop Later", flush=True)
     async def hello(self, request): return "later"
 
+class Unlucky:
+    async def start(self): raise OSError("no database later")
+    def hello(self, request): return "later"
+
 class Jobs:
     def start(self, request): return "started"
     def show(self, request): return "jobs"
@@ -183,3 +187,15 @@ def test_async_start_and_stop_are_run_around_the_server(tmp_path: Path) -> None:
         assert server.lines.index("start Later") < server.lines.index("Listening...")
         assert server.get("/") == "later"
     assert server.lines[-1] == "stop Later"
+
+
+def test_an_async_start_that_fails_stops_the_start(tmp_path: Path) -> None:
+    unlucky = '{"path": "/", "module": "main", "class": "Unlucky", "handler": "hello"}'
+    write(tmp_path, f'{{"modules": [{unlucky}]}}')
+    done = run("project.pyrs", "--port", "0", cwd=tmp_path)
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    assert lines[1].endswith("starting an instance of class Unlucky failed")
+    assert lines[2] == "  Traceback (most recent call last):"
+    assert "main.py" in lines[3]
+    assert lines[-1] == "  OSError: no database later"

@@ -258,7 +258,8 @@ async def threaded(request):
 async def current(request):
     task = asyncio.current_task()
     await asyncio.sleep(0)
-    return f"{task.get_name()} {task is asyncio.current_task()} {task.get_coro().cr_frame.f_code.co_name}"
+    is_same = task is asyncio.current_task()
+    return f"{task.get_name()} {is_same} {task.get_coro().cr_frame.f_code.co_name}"
 
 async def shown(request):
     asyncio.current_task().print_stack(file=io.StringIO())
