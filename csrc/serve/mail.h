@@ -49,6 +49,13 @@ struct mail *mail_of_response(enum mail_kind kind, struct pyrs_exchange *exchang
                               const struct pyrs_response *response);
 struct mail *mail_of_piece(struct pyrs_exchange *exchange, const struct lent *piece);
 
+/* What a mailed piece of so many bytes takes of the memory that waits for its client:
+ * its letter counts, since there may be very many small pieces. */
+static inline size_t mail_piece_weight(size_t length)
+{
+    return length + sizeof(struct mail);
+}
+
 /* From any thread. The mailbox owns the letter. Between pyrs_batch_begin and _end it
  * stays with the thread. */
 void mail_post(struct service *service, struct mail *mail);

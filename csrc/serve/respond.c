@@ -204,7 +204,7 @@ static void mail_piece(struct pyrs_exchange *exchange, const struct lent *piece)
     struct mail *mail = mail_of_piece(exchange, piece);
 
     if (mail) {
-        atomic_fetch_add(&exchange->unsent, length);
+        atomic_fetch_add(&exchange->unsent, mail_piece_weight(length));
         post(exchange, mail);
         return;
     }
@@ -271,15 +271,20 @@ bool pyrs_exchange_body_streams(const struct pyrs_exchange *exchange)
     return exchange->stream != NULL;
 }
 
+/* From its temporary file, if it lies in one: the pages of a mapping that were looked
+ * at would count as the process's memory until the exchange ends. */
 static int64_t read_whole(struct pyrs_exchange *exchange, char *bytes, size_t room)
 {
-    size_t left = exchange->body.length - exchange->body_read;
+    size_t at = exchange->body_read, left = exchange->body.length - at;
 
     if (left < room)
         room = left;
     if (room == 0)
         return PYRS_BODY_END;
-    memcpy(bytes, exchange->body.bytes + exchange->body_read, room);
+    if (!exchange->has_incoming)
+        memcpy(bytes, exchange->body.bytes + at, room);
+    else if (!body_read(&exchange->incoming, at, bytes, room))
+        return PYRS_BODY_GONE;
     exchange->body_read += room;
     return (int64_t)room;
 }

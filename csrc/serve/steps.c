@@ -369,7 +369,7 @@ static void deliver(struct mail *mail)
         answer_begin(exchange, &mail->response, mail->body_bytes);
         break;
     case MAIL_SEND:
-        exchange->sent_since_drained += mail->piece.bytes.length;
+        exchange->sent_since_drained += mail_piece_weight(mail->piece.bytes.length);
         answer_send(exchange, &mail->piece);
         connection_touch(&exchange->http1->connection); /* though it was dropped */
         break;

@@ -246,6 +246,12 @@ int64_t pyrs_exchange_read(struct pyrs_exchange *exchange, char *bytes, size_t r
     size_t piece = exchange->request.body_piece;
 
     assert(!exchange->ended && wait != (PyGILState_Check() == 1));
+    if (!pyrs_exchange_body_streams(exchange)) {
+        piece = left < room ? left : room;
+        memcpy(bytes, body.bytes + exchange->body_read, piece);
+        exchange->body_read += piece;
+        return (int64_t)piece;
+    }
     exchange->has_waited ^= !wait;
     if (!wait && exchange->has_waited)
         return PYRS_BODY_WAIT;
