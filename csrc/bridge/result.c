@@ -164,23 +164,21 @@ static bool from_buffer(struct result *result, PyObject *value)
     return true;
 }
 
-/* The handler's own request: its body lies in the exchange until that is answered. One
- * that arrives is awaited, since a client that sends need not be reading yet. */
+/* The handler's own request: its body lies in the exchange until that is answered,
+ * while its parts go before. One that arrives is awaited, since a client that sends
+ * need not be reading yet. */
 static bool from_own_request(struct result *result, struct request *request)
 {
     struct pyrs_slice type = facts_header(&request->facts, PYRS_TEXT("content-type"));
 
-    if (reading_arrives(request)) {
-        PyObject *body = request_part(request, PART_BODY);
-
-        if (!body) {
-            Py_DECREF(request);
-            return false;
-        }
-        (void)from_bytes(result, Py_NewRef(body));
-    } else {
-        result->response.body = request_body(request);
+    if (reading_arrives(request) && !request_part(request, PART_BODY)) {
+        Py_DECREF(request);
+        return false;
     }
+    if (pyrs_exchange_body_streams(request->facts.exchange))
+        (void)from_bytes(result, Py_NewRef(request->parts[PART_BODY]));
+    else
+        result->response.body = pyrs_exchange_body(request->facts.exchange);
     result->response.content_type = type.length > 0 ? type : BYTES;
     Py_DECREF(request);
     return true;

@@ -11,13 +11,26 @@ enum { PIECE_BYTES = 64 * 1024, PIECES = 64, HANDLER_MS = 60 };
 
 static char piece[PIECE_BYTES];
 
-/* ---- endpoints ---- */
+static struct pyrs_server *server;
 
-/* Long enough to lose the loop. */
+static struct pyrs_counters counters(void)
+{
+    struct pyrs_counters counted;
+
+    pyrs_server_counters(server, &counted);
+    return counted;
+}
+
+#define UNTIL(claim) for (int i_ = 0; !(claim); sleep_ms(1), CHECK(++i_ < 10000))
+
+/* Long enough to lose the loop, on a busy machine too. */
 static void block(void)
 {
     sleep_ms(HANDLER_MS);
+    UNTIL(counters().hand_overs > 0);
 }
+
+/* ---- endpoints ---- */
 
 static _Atomic(struct pyrs_exchange *) away;
 static _Atomic bool looked;
@@ -109,7 +122,6 @@ static struct pyrs_endpoint echo_endpoint = {&ECHO_CLASS};
 
 /* ---- the server ---- */
 
-static struct pyrs_server *server;
 static uv_thread_t server_thread;
 
 static void run(void *clean)
@@ -141,14 +153,6 @@ static void serve(void)
     route("/echo", &echo_endpoint);
     CHECK(pyrs_server_listen(server, "127.0.0.1", 0, NULL));
     CHECK(uv_thread_create(&server_thread, run, &clean) == 0);
-}
-
-static struct pyrs_counters counters(void)
-{
-    struct pyrs_counters counted;
-
-    pyrs_server_counters(server, &counted);
-    return counted;
 }
 
 static void stop(void)
@@ -193,8 +197,6 @@ static void hear_until(int client, struct answers *answers, const char *end)
     while (!ends_with(answers, end))
         hear_more(client, answers);
 }
-
-#define UNTIL(claim) for (int i_ = 0; !(claim); sleep_ms(1), CHECK(++i_ < 10000))
 
 /* ---- the cases ---- */
 

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 # The core, built from its sources. The scanners that need an instruction set of their
 # own are empty without its option.
-CORE = [
+CORE: list[str | Path] = [
     *("-O1", "-D_GNU_SOURCE", '-DPYRS_VERSION="0"', f"-I{ROOT / 'csrc'}"),
     *(
         path

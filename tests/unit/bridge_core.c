@@ -427,13 +427,14 @@ static void *run_step(void *argument)
     const struct interpreter *interpreter = class->interpreter;
     void *attached = interpreter->attach(interpreter->context);
     bool is_first = exchange->answers == 0;
+    bool on_threads = exchange->request.on_threads; /* gone with the answer */
 
     (is_first ? class->answer : class->proceed)(step->endpoint, exchange);
     interpreter->detach(interpreter->context, attached);
     attached = interpreter->attach(interpreter->context);
     drain(exchange);
     interpreter->detach(interpreter->context, attached);
-    if (exchange->request.on_threads)
+    if (on_threads)
         interpreter->thread_end(interpreter->context);
     return NULL;
 }
