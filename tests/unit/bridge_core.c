@@ -109,8 +109,14 @@ static void keep_sent(struct pyrs_exchange *exchange, struct pyrs_slice bytes,
                       void (*release)(void *owner), void *owner)
 {
     bool lent = release && bytes.length > LENT_BYTES_MIN;
-    struct sent *sent = malloc(sizeof *sent);
+    struct sent *sent;
 
+    if (!lent && !exchange->seen) { /* nor is its cost measured */
+        if (release)
+            release(owner);
+        return;
+    }
+    sent = malloc(sizeof *sent);
     assert(sent);
     *sent = (struct sent){NULL, lent ? bytes : copy(bytes), lent ? release : NULL,
                           lent ? owner : NULL};
@@ -501,8 +507,10 @@ static uint32_t ask_attached(struct pyrs_endpoint *endpoint,
     struct pyrs_exchange exchange;
     uint32_t answered = 0;
 
+    exchange.request = *request;
     for (uint32_t i = 0; i < count; i++) {
-        exchange = (struct pyrs_exchange){.request = *request};
+        memset(&exchange.seen, 0,
+               sizeof exchange - offsetof(struct pyrs_exchange, seen));
         endpoint->class->answer(endpoint, &exchange);
         drain(&exchange);
         while (!exchange.ended) {
