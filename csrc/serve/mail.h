@@ -17,6 +17,7 @@ enum mail_kind {
     MAIL_END,       /* ends the exchange */
     MAIL_DEFERRED,  /* from a step that was not at home: it may be notified */
     MAIL_RETURNED,  /* a step is over and the exchange still open */
+    MAIL_OVER,      /* a step is over, and the exchange, which was ended at home */
     MAIL_WANT_BODY, /* there is room for more of the request's body */
     MAIL_RECLAIM,   /* what waited for the interpreter is the loop's again */
 };

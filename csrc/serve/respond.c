@@ -123,10 +123,12 @@ void pyrs_exchange_respond(struct pyrs_exchange *exchange,
     exchange->answered = true;
     if (exchange->runner)
         exchange->runner->outcome = STEP_ENDED;
-    if (home)
-        answer_whole(exchange, response);
-    else
+    if (!home) {
         mail_response(exchange, response);
+        return;
+    }
+    answer_whole(exchange, response);
+    runner_enter_again(exchange->runner);
 }
 
 bool pyrs_exchange_defer(struct pyrs_exchange *exchange)
@@ -258,10 +260,12 @@ void pyrs_exchange_end(struct pyrs_exchange *exchange, bool complete)
         return;
     if (exchange->runner)
         exchange->runner->outcome = STEP_ENDED;
-    if (!home)
+    if (!home) {
         mail_end(exchange, complete && exchange->answered);
-    else
-        steps_end_answer(exchange, complete && exchange->answered);
+        return;
+    }
+    steps_end_answer(exchange, complete && exchange->answered);
+    runner_enter_again(exchange->runner);
 }
 
 void *pyrs_exchange_state(const struct pyrs_exchange *exchange)

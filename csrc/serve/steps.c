@@ -219,6 +219,8 @@ static void return_away(struct runner *runner, struct pyrs_exchange *exchange)
     runner->last_mail = NULL;
     if (runner->outcome == STEP_OPEN)
         last = mail_new(MAIL_RETURNED, exchange);
+    else if (runner->outcome == STEP_ENDED && !last)
+        last = mail_new(MAIL_OVER, exchange);
     if (last)
         mail_post(service_of_exchange(exchange), last);
 }
@@ -347,6 +349,9 @@ static void deliver_lost(struct service *service, struct mail *mail)
     case MAIL_RETURNED:
         deliver_returned(mail->exchange);
         break;
+    case MAIL_OVER:
+        end_exchange(mail->exchange);
+        break;
     case MAIL_BEGIN:
         counter_add(&service->counters.late_responses, 1);
         break;
@@ -386,6 +391,10 @@ static void deliver(struct mail *mail)
         break;
     case MAIL_RETURNED:
         deliver_returned(exchange);
+        break;
+    case MAIL_OVER:
+        connection_touch(&exchange->http1->connection); /* what waits goes on */
+        end_exchange(exchange);
         break;
     case MAIL_WANT_BODY:
         if (exchange->http1->reading == exchange) /* else it is whole already */

@@ -285,9 +285,30 @@ static void a_visitor_that_answers_and_blocks_is_relieved(void)
     block_as_visitor(GET("/answers"));
 }
 
+static void a_loop_is_handed_on_from_one_that_has_answered(void)
+{
+    int client, other;
+
+    pyrs_settings_init(&settings);
+    serve();
+    client = connect_to_server();
+    other = connect_to_server();
+    SAY(client, GET("/answers") GET("/quick"));
+    UNTIL(blocks);
+    SAY(other, GET("/quick"));
+    hear_times(other, "short", 1);
+    CHECK(!in_vain);
+    hear_times(client, "short", 2);
+    CHECK(counters().responses[2] == 3);
+    close(client);
+    close(other);
+    stop();
+}
+
 static const struct test_case CASES[] = {
     CASE(a_visitor_that_sends_and_blocks_is_relieved),
     CASE(a_visitor_that_answers_and_blocks_is_relieved),
+    CASE(a_loop_is_handed_on_from_one_that_has_answered),
 };
 
 int main(int count, char **arguments)
