@@ -305,10 +305,35 @@ static void a_loop_is_handed_on_from_one_that_has_answered(void)
     stop();
 }
 
+static void what_needs_no_interpreter_is_run_without(void)
+{
+    int client, other;
+
+    pyrs_settings_init(&settings);
+    settings.handler_threads = 1; /* which runs one behind the other */
+    serve();
+    client = connect_to_server();
+    other = connect_to_server();
+    SAY(client, GET("/quick") GET("/without") GET("/quick"));
+    hear_times(client, "short", 3);
+    enter(NULL);
+    SAY(client, GET("/thread"));
+    UNTIL(counters().threads_busy == 1);
+    SAY(other, GET("/without/thread"));
+    UNTIL(counters().thread_waits == 1);
+    leave(NULL, NULL);
+    hear_times(client, "short", 1);
+    hear_times(other, "short", 1);
+    close(client);
+    close(other);
+    stop();
+}
+
 static const struct test_case CASES[] = {
     CASE(a_visitor_that_sends_and_blocks_is_relieved),
     CASE(a_visitor_that_answers_and_blocks_is_relieved),
     CASE(a_loop_is_handed_on_from_one_that_has_answered),
+    CASE(what_needs_no_interpreter_is_run_without),
 };
 
 int main(int count, char **arguments)
