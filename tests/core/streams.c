@@ -434,6 +434,32 @@ static void a_client_is_asked_for_its_body_when_it_is_read(void)
     finish();
 }
 
+/* It would stand in the middle of the answer. */
+static void a_client_whose_answer_has_begun_is_not_asked_for_its_body(void)
+{
+    static struct answers answers;
+    int client;
+
+    prepare();
+    begin();
+    client = connect_client();
+    say(client, POST_EXPECTING("/stream"));
+    (void)pyrs_exchange_begin(laters[0].exchange,
+                              &(struct pyrs_response){.status = 200}, 10);
+    (void)pyrs_exchange_send(laters[0].exchange, PYRS_TEXT("first"), NULL, NULL);
+    turns(2);
+    CHECK(read_on(&laters[0]) == PYRS_BODY_WAIT);
+    turns(2);
+    say(client, "hello"); /* all the same */
+    CHECK(read_on(&laters[0]) == PYRS_BODY_END && got_is("hello"));
+    (void)pyrs_exchange_send(laters[0].exchange, PYRS_TEXT("-last"), NULL, NULL);
+    pyrs_exchange_end(laters[0].exchange, true);
+    listen_for(client, &answers, 4);
+    CHECK(ends_with(&answers, "\r\n\r\nfirst-last"));
+    close(client);
+    finish();
+}
+
 static void a_client_whose_body_is_not_wanted_is_not_asked_for_it(void)
 {
     static struct answers answers;
@@ -724,6 +750,7 @@ static const struct test_case CASES[] = {
     CASE(reading_one_body_makes_no_room_for_the_next),
     CASE(a_body_that_is_not_read_does_not_time_out),
     CASE(a_client_is_asked_for_its_body_when_it_is_read),
+    CASE(a_client_whose_answer_has_begun_is_not_asked_for_its_body),
     CASE(a_client_whose_body_is_not_wanted_is_not_asked_for_it),
     CASE(a_client_that_does_not_wait_to_be_asked_is_read),
     CASE(a_client_that_leaves_midway_is_told),
