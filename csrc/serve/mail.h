@@ -54,6 +54,9 @@ struct mail *mail_of_piece(struct pyrs_exchange *exchange, const struct lent *pi
  * stays with the thread. */
 void mail_post(struct service *service, struct mail *mail);
 
+/* The exchange ends: takes its letters, which own nothing, out. */
+void mailbox_forget(struct mailbox *mailbox, const struct pyrs_exchange *exchange);
+
 /* Everything that has come; the caller frees each. */
 struct mail *mailbox_take(struct mailbox *mailbox);
 

@@ -110,6 +110,8 @@ static void end_exchange(struct pyrs_exchange *exchange)
         http1->linger = last = true;
     }
     http1->no_more |= last;
+    if (exchange->stream) /* a step at home may have wanted more of it */
+        mailbox_forget(&http1_service(http1)->mailbox, exchange);
     exchange_free(http1_service(http1), exchange);
     http1->ended++;
     http1->pending--;

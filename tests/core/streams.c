@@ -17,6 +17,15 @@ static void refuse(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchang
                                         .status = 403, .body = PYRS_TEXT("not this")});
 }
 
+static void look_and_refuse(struct pyrs_endpoint *endpoint,
+                            struct pyrs_exchange *exchange)
+{
+    char byte;
+
+    (void)pyrs_exchange_read(exchange, &byte, 1, false);
+    refuse(endpoint, exchange);
+}
+
 /* What has come of the body, and how it goes on. */
 static void say_all(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange)
 {
@@ -35,11 +44,16 @@ static const struct endpoint_class REFUSE_CLASS = {.name = "refuse",
                                                    .interpreter = &INTERPRETER,
                                                    .answer = refuse,
                                                    .free = keep_endpoint};
+static const struct endpoint_class LOOK_CLASS = {.name = "look",
+                                                 .interpreter = &INTERPRETER,
+                                                 .answer = look_and_refuse,
+                                                 .free = keep_endpoint};
 static const struct endpoint_class WHOLE_CLASS = {.name = "whole",
                                                   .interpreter = &INTERPRETER,
                                                   .answer = say_all,
                                                   .free = keep_endpoint};
 static struct pyrs_endpoint refuse_endpoint = {&REFUSE_CLASS};
+static struct pyrs_endpoint look_endpoint = {&LOOK_CLASS};
 static struct pyrs_endpoint whole_endpoint = {&WHOLE_CLASS};
 
 static void begin(void)
@@ -47,6 +61,7 @@ static void begin(void)
     start();
     add_stream_route("/stream", &later_endpoint);
     add_stream_route("/refuse", &refuse_endpoint);
+    add_stream_route("/look", &look_endpoint);
     add_stream_route("/whole", &whole_endpoint);
     for (size_t i = 0; i < sizeof big; i++)
         big[i] = (char)('a' + i % 23);
@@ -681,6 +696,24 @@ static void a_body_whose_endpoint_takes_too_long_is_a_504(void)
 /* ---- answers before the end of the body ---- */
 
 /* The client is still sending: it has to be able to read it nevertheless. */
+/* It has asked for more of its body, which comes to the loop by mail. */
+static void what_an_exchange_wanted_is_forgotten_with_it(void)
+{
+    static struct answers answers;
+    int client;
+
+    prepare();
+    begin();
+    client = connect_client();
+    CHECK(send(client, POST("/look", 5) "he", strlen(POST("/look", 5) "he"), 0) > 0);
+    for (int i = 0; i < 4 && answers.length == 0; i++)
+        listen_for(client, &answers, 1);
+    CHECK(ends_with(&answers, "not this"));
+    CHECK(!service.mailbox.first);
+    close(client);
+    finish();
+}
+
 static void an_answer_before_the_whole_body_can_be_read(void)
 {
     static struct answers answers[2];
@@ -761,6 +794,7 @@ static const struct test_case CASES[] = {
     CASE(a_body_that_grows_too_large_is_a_413),
     CASE(a_fault_before_its_turn_is_answered_in_its_turn),
     CASE(a_body_whose_endpoint_takes_too_long_is_a_504),
+    CASE(what_an_exchange_wanted_is_forgotten_with_it),
     CASE(an_answer_before_the_whole_body_can_be_read),
     CASE(an_answer_begun_before_the_whole_body_can_be_read_too),
 };
