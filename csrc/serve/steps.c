@@ -305,12 +305,14 @@ bool steps_belong_beside(const struct pyrs_exchange *exchange)
     int run = route ? route->options.run : PYRS_RUN_AUTO;
 
     /* What defers returns at once. */
-    if (!crew || run == PYRS_RUN_LOOP || exchange->endpoint->class->notify ||
+    if (!crew || exchange->endpoint->class->notify ||
         exchange->endpoint == status_page())
         return false;
+    /* What waits for its body waits for the loop, which may never be handed on. */
     if (run == PYRS_RUN_THREAD || exchange->stream)
         return true;
-    return marks_any(&crew->marks) && marks_have(&crew->marks, marks_place(exchange));
+    return run != PYRS_RUN_LOOP && marks_any(&crew->marks) &&
+           marks_have(&crew->marks, marks_place(exchange));
 }
 
 void steps_bring_back(struct pyrs_exchange *exchange)

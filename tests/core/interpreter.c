@@ -329,11 +329,29 @@ static void what_needs_no_interpreter_is_run_without(void)
     stop();
 }
 
+/* It waits for the loop, which therefore has to run. */
+static void a_body_that_arrives_is_read_beside_the_loop(void)
+{
+    int client;
+
+    pyrs_settings_init(&settings);
+    settings.handoff_after_us = 0;
+    serve();
+    client = connect_to_server();
+    SAY(client, POST("/reads", 10) "hello");
+    UNTIL(counters().threads_busy == 1);
+    SAY(client, "world");
+    hear_times(client, "short", 1);
+    close(client);
+    stop();
+}
+
 static const struct test_case CASES[] = {
     CASE(a_visitor_that_sends_and_blocks_is_relieved),
     CASE(a_visitor_that_answers_and_blocks_is_relieved),
     CASE(a_loop_is_handed_on_from_one_that_has_answered),
     CASE(what_needs_no_interpreter_is_run_without),
+    CASE(a_body_that_arrives_is_read_beside_the_loop),
 };
 
 int main(int count, char **arguments)
