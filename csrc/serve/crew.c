@@ -334,6 +334,10 @@ void crew_leave_to_visitor(struct crew *crew, struct service *service,
     uv_mutex_unlock(&crew->lock);
 }
 
+/* Exchanges that one visitor runs: a loop that is busy would never be without one, and
+ * bodies that were lent to it are not given back meanwhile. */
+enum { VISITS_MAX = BATCH_READY_MAX };
+
 void crew_visit(struct runner *runner)
 {
     struct crew *crew = runner->crew;
@@ -342,7 +346,9 @@ void crew_visit(struct runner *runner)
     struct link *link;
 
     uv_mutex_lock(&crew->lock);
-    while (post->visitor == runner && (link = list_take_first(&post->visits))) {
+    for (int i = 0; i < VISITS_MAX && post->visitor == runner &&
+                    (link = list_take_first(&post->visits));
+         i++) {
         uv_mutex_unlock(&crew->lock);
         steps_run_away(runner, exchange_of(link));
         uv_mutex_lock(&crew->lock);

@@ -346,12 +346,40 @@ static void a_body_that_arrives_is_read_beside_the_loop(void)
     stop();
 }
 
+/* Nor are bodies that were lent kept for as long as it is busy. */
+static void a_visitor_gives_way_to_the_loop(void)
+{
+    enum { ALL = CONNECTIONS * DEPTH };
+    static char bytes[256 * 1024];
+    struct pollfd clients[CONNECTIONS];
+
+    pyrs_settings_init(&settings);
+    serve();
+    enter(NULL);
+    for (int i = 0; i < CONNECTIONS; i++) {
+        clients[i] = (struct pollfd){connect_to_server(), POLLIN, 0};
+        for (int k = 0; k < DEPTH; k++)
+            SAY(clients[i].fd, GET("/lends"));
+    }
+    lose_loop();
+    while (counters().responses[2] < ALL)
+        if (poll(clients, CONNECTIONS, 1) > 0)
+            for (int i = 0; i < CONNECTIONS; i++)
+                if (clients[i].revents)
+                    (void)hear(clients[i].fd, bytes, sizeof bytes);
+    for (int i = 0; i < CONNECTIONS; i++)
+        close(clients[i].fd);
+    stop();
+    CHECK(lent == 0 && lent_max < ALL / 4);
+}
+
 static const struct test_case CASES[] = {
     CASE(a_visitor_that_sends_and_blocks_is_relieved),
     CASE(a_visitor_that_answers_and_blocks_is_relieved),
     CASE(a_loop_is_handed_on_from_one_that_has_answered),
     CASE(what_needs_no_interpreter_is_run_without),
     CASE(a_body_that_arrives_is_read_beside_the_loop),
+    CASE(a_visitor_gives_way_to_the_loop),
 };
 
 int main(int count, char **arguments)
