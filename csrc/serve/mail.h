@@ -17,6 +17,7 @@ enum mail_kind {
     MAIL_END,       /* ends the exchange */
     MAIL_DEFERRED,  /* from a step that was not at home: it may be notified */
     MAIL_RETURNED,  /* a step is over and the exchange still open */
+    MAIL_OVER,      /* a step is over, and the exchange, which was ended at home */
     MAIL_WANT_BODY, /* there is room for more of the request's body */
     MAIL_RECLAIM,   /* what waited for the interpreter is the loop's again */
 };
@@ -59,6 +60,9 @@ static inline size_t mail_piece_weight(size_t length)
 /* From any thread. The mailbox owns the letter. Between pyrs_batch_begin and _end it
  * stays with the thread. */
 void mail_post(struct service *service, struct mail *mail);
+
+/* The exchange ends: takes its letters, which own nothing, out. */
+void mailbox_forget(struct mailbox *mailbox, const struct pyrs_exchange *exchange);
 
 /* Everything that has come; the caller frees each. */
 struct mail *mailbox_take(struct mailbox *mailbox);

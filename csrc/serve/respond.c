@@ -9,12 +9,19 @@
 #include "runner.h"
 #include "steps.h"
 
-/* A handler need not know on which side it is: every call asks again. */
+/* A handler need not know on which side it is: every call asks again. At home the step
+ * stands still until runner_enter_again, so that the loop cannot be taken; away it goes
+ * on at once, since the watch may have to relieve a visitor. */
 static bool is_home(struct pyrs_exchange *exchange)
 {
     struct runner *runner = exchange->runner;
 
-    return runner && runner_leave(runner) && runner->role == RUNNER_DRIVES;
+    if (!runner)
+        return false;
+    if (runner_leave(runner) && runner->role == RUNNER_DRIVES)
+        return true;
+    runner_enter_again(runner);
+    return false;
 }
 
 /* A mistake in an endpoint must not become bytes that a client takes for another
@@ -116,10 +123,12 @@ void pyrs_exchange_respond(struct pyrs_exchange *exchange,
     exchange->answered = true;
     if (exchange->runner)
         exchange->runner->outcome = STEP_ENDED;
-    if (home)
-        answer_whole(exchange, response);
-    else
+    if (!home) {
         mail_response(exchange, response);
+        return;
+    }
+    answer_whole(exchange, response);
+    runner_enter_again(exchange->runner);
 }
 
 bool pyrs_exchange_defer(struct pyrs_exchange *exchange)
@@ -134,8 +143,11 @@ bool pyrs_exchange_defer(struct pyrs_exchange *exchange)
     }
     runner->outcome = STEP_DEFERRED;
     exchange->runner = NULL;
-    if (!home) /* last: whoever is told something may end it */
+    if (!home) {
+        (void)runner_leave(runner); /* the watch looks at it no more */
+        /* Last: whoever is told something may end it. */
         post(exchange, mail_new(MAIL_DEFERRED, exchange));
+    }
     return true;
 }
 
@@ -248,10 +260,12 @@ void pyrs_exchange_end(struct pyrs_exchange *exchange, bool complete)
         return;
     if (exchange->runner)
         exchange->runner->outcome = STEP_ENDED;
-    if (!home)
+    if (!home) {
         mail_end(exchange, complete && exchange->answered);
-    else
-        steps_end_answer(exchange, complete && exchange->answered);
+        return;
+    }
+    steps_end_answer(exchange, complete && exchange->answered);
+    runner_enter_again(exchange->runner);
 }
 
 void *pyrs_exchange_state(const struct pyrs_exchange *exchange)
