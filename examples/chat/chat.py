@@ -17,7 +17,10 @@ PING = 15  # seconds of silence after which something is sent
 NAME_MAX = 24
 
 # The page may load and run what comes from this server, and nothing written in it.
-POLICY = {"Content-Security-Policy": "default-src 'self'", "Cache-Control": "no-cache"}
+POLICY = {
+    "Content-Security-Policy": "default-src 'self'; img-src data:",
+    "Cache-Control": "no-cache",
+}
 
 room = Room()
 

@@ -25,11 +25,14 @@ README_ADDRESS = "localhost:8094"
 
 
 @contextmanager
-def example(name: str, folder: Path) -> Iterator[Serving]:
-    """Serves a copy of the example, made in the folder, on a free port."""
+def example(
+    name: str, folder: Path, port: int = 0, told: str = ""
+) -> Iterator[Serving]:
+    """Serves a copy of the example, made in the folder; on a free port by default.
+    `told` as in `serving`."""
     copy = folder / name
     shutil.copytree(EXAMPLES / name, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    with serving("project.pyrs", "--port", "0", cwd=copy) as server:
+    with serving("project.pyrs", "--port", str(port), cwd=copy, told=told) as server:
         yield server
 
 

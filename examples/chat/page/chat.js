@@ -30,7 +30,7 @@ function showMessage(message) {
   item.classList.toggle("first", message.name !== last);
   const when = element("time", "", time.format(new Date(message.time)));
   when.dateTime = message.time;
-  item.append(element("span", "name", message.name), when, element("span", "text", message.text));
+  item.append(element("span", "name", message.name), element("span", "text", message.text), when);
   last = message.name;
   // Who reads further up is left there.
   const atEnd = messages.scrollHeight - messages.scrollTop - messages.clientHeight < 80;
