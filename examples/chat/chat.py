@@ -10,6 +10,7 @@ from typing import Annotated
 
 import msgspec
 import pyrs
+
 from room import Room
 
 PAGE = Path(__file__).with_name("page")

@@ -9,9 +9,9 @@ from typing import Annotated
 from urllib.parse import urlencode
 
 import msgspec
-import store
-
 import pyrs
+
+import store
 
 PAGE = 20  # books, unless ?limit= says otherwise
 PAGE_MAX = 100

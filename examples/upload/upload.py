@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pyrs
+
 from folder import BadName, Folder
 
 HERE = Path(__file__).parent

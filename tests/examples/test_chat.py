@@ -3,7 +3,7 @@
 import http.client
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -69,9 +69,8 @@ class Listener:
 @contextmanager
 def listening(server: Serving, name: str, last_id: str = "") -> Iterator[Listener]:
     listener = Listener(server, name, last_id)
-    yield listener
-    listener.response.close()
-    listener.connection.close()
+    with closing(listener.connection), listener.response:
+        yield listener
 
 
 def join(page: Page, name: str) -> None:
@@ -104,9 +103,8 @@ def test_who_comes_back_gets_what_was_missed_and_no_more(server: Serving) -> Non
     for text in ("one", "two", "three"):
         say(server, "Ada", text)
     with listening(server, "Bob") as bob:
-        ids = {text: id for _, id, data in [bob.next() for _ in range(3)]
-               for text in [data["text"]]}  # fmt: skip
-    with listening(server, "Bob", ids["two"]) as bob:
+        _, (_, second, _), _ = bob.next(), bob.next(), bob.next()
+    with listening(server, "Bob", second) as bob:
         say(server, "Ada", "four")
         assert bob.next_texts(2) == ["three", "four"]
 
