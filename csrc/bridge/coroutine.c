@@ -4,28 +4,12 @@
 
 #include "failure.h"
 #include "handler.h"
-#include "piece.h"
 #include "result.h"
 
 #define DOC_COROUTINE "What a task runs for a request: its handler, then its answer."
 
 /* From 3.12 on a task may run its first step while it is made. */
 #define HAVE_EAGER_TASKS (PY_VERSION_HEX >= 0x030c0000)
-
-enum awaited { AWAITED_SENT, AWAITED_BODY, AWAITED_COUNT };
-
-struct coroutine {
-    PyObject_HEAD struct module_state *state;
-    struct tasks *tasks;
-    struct job *job; /* NULL when it is over */
-    struct request *request;
-    PyObject *task;  /* asyncio's, which has this; a cycle until then */
-    PyObject *inner; /* what is driven, or NULL */
-    PyObject *awaited[AWAITED_COUNT]; /* futures, or NULL */
-    struct result *head;              /* of a stream, until its first item */
-    bool streams;                     /* inner sends a body */
-    bool begun;                       /* and its head has left */
-};
 
 static const char *name_of(const struct coroutine *coroutine)
 {
@@ -266,14 +250,6 @@ static PySendResult proceed(struct coroutine *coroutine, PySendResult given,
     return given;
 }
 
-static bool is_over(const struct coroutine *coroutine)
-{
-    if (coroutine->job)
-        return false;
-    PyErr_SetString(PyExc_RuntimeError, "this request is over");
-    return true;
-}
-
 static PySendResult step(PyObject *self, PyObject *argument, PyObject **result)
 {
     struct coroutine *coroutine = (struct coroutine *)self;
@@ -281,7 +257,7 @@ static PySendResult step(PyObject *self, PyObject *argument, PyObject **result)
     PyObject *value;
 
     *result = NULL;
-    if (is_over(coroutine))
+    if (coroutine_is_over(coroutine))
         return PYGEN_ERROR;
     given = coroutine->inner ? PyIter_Send(coroutine->inner, argument, &value)
                              : call(coroutine, &value);
@@ -365,7 +341,7 @@ static PyObject *coroutine_throw(PyObject *self, PyObject *const *args,
         PyErr_SetString(PyExc_TypeError, "throw takes an exception");
         return NULL;
     }
-    if (is_over(coroutine))
+    if (coroutine_is_over(coroutine))
         return NULL;
     given = throw_into(coroutine, args, count, &value);
     given = proceed(coroutine, given, value, &result);
@@ -404,129 +380,6 @@ static PyObject *coroutine_getattro(PyObject *self, PyObject *name)
         return found;
     PyErr_Clear();
     return PyObject_GetAttr(inner, name);
-}
-
-/* ---- for the coroutine that sends items ---- */
-
-static enum pyrs_flow begin_body(struct coroutine *coroutine, const struct piece *first)
-{
-    struct result *head = coroutine->head;
-    enum pyrs_flow flow;
-
-    if (!head->response.content_type.bytes)
-        head->response.content_type = piece_content_type(first);
-    flow = pyrs_exchange_begin(coroutine->job->exchange, &head->response, -1);
-    coroutine->begun = true;
-    coroutine->head = NULL;
-    result_drop(head);
-    PyMem_Free(head);
-    return flow;
-}
-
-/* Gives enum pyrs_flow. */
-static PyObject *coroutine_send_item(PyObject *self, PyObject *item)
-{
-    struct coroutine *coroutine = (struct coroutine *)self;
-    struct piece piece;
-    enum pyrs_flow flow;
-
-    if (is_over(coroutine) || !piece_of(&piece, Py_NewRef(item)))
-        return NULL;
-    tasks_hold(coroutine->tasks);
-    if (!coroutine->begun && (flow = begin_body(coroutine, &piece)) == PYRS_FLOW_GONE)
-        piece_drop(&piece);
-    else
-        flow = piece_send(&piece, coroutine->job->exchange);
-    return PyLong_FromLong(flow);
-}
-
-static PyObject *coroutine_flow(PyObject *self, PyObject *unused)
-{
-    struct coroutine *coroutine = (struct coroutine *)self;
-
-    (void)unused;
-    if (is_over(coroutine))
-        return NULL;
-    return PyLong_FromLong(pyrs_exchange_flow(coroutine->job->exchange));
-}
-
-/* ---- waiting for events ---- */
-
-static void resolve(struct coroutine *coroutine, enum awaited which)
-{
-    struct module_state *state = coroutine->state;
-    PyObject *future = coroutine->awaited[which];
-    PyObject *done, *told = NULL;
-
-    if (!future)
-        return;
-    coroutine->awaited[which] = NULL;
-    done = PyObject_CallMethodNoArgs(future, state->name_done);
-    if (done == Py_False)
-        told = PyObject_CallMethodOneArg(future, state->name_set_result, Py_None);
-    if (!done || (done == Py_False && !told))
-        PyErr_WriteUnraisable(future);
-    Py_XDECREF(done);
-    Py_XDECREF(told);
-    Py_DECREF(future);
-}
-
-/* The same one for all who wait meanwhile; another one if that was cancelled. */
-static PyObject *await_event(struct coroutine *coroutine, enum awaited which)
-{
-    struct module_state *state = coroutine->state;
-    PyObject *future = coroutine->awaited[which];
-    PyObject *done;
-
-    if (is_over(coroutine))
-        return NULL;
-    done = future ? PyObject_CallMethodNoArgs(future, state->name_done) : NULL;
-    if (future && !done)
-        return NULL;
-    Py_XDECREF(done);
-    if (done == Py_False)
-        return Py_NewRef(future);
-    future =
-        PyObject_CallMethodNoArgs(coroutine->tasks->loop, state->name_create_future);
-    if (future)
-        Py_XSETREF(coroutine->awaited[which], Py_NewRef(future));
-    return future;
-}
-
-static PyObject *coroutine_sent(PyObject *self, PyObject *unused)
-{
-    (void)unused;
-    return await_event((struct coroutine *)self, AWAITED_SENT);
-}
-
-PyObject *coroutine_await_body(struct coroutine *coroutine)
-{
-    return await_event(coroutine, AWAITED_BODY);
-}
-
-static void cancel(struct coroutine *coroutine)
-{
-    PyObject *cancelled;
-
-    if (!coroutine->task)
-        return;
-    cancelled =
-        PyObject_CallMethodNoArgs(coroutine->task, coroutine->state->name_cancel);
-    if (!cancelled)
-        PyErr_WriteUnraisable(coroutine->task);
-    Py_XDECREF(cancelled);
-}
-
-void coroutine_tell(struct coroutine *coroutine, unsigned events)
-{
-    Py_INCREF((PyObject *)coroutine);
-    if (events & JOB_GONE)
-        cancel(coroutine);
-    if (events & (JOB_GONE | JOB_SENT))
-        resolve(coroutine, AWAITED_SENT);
-    if (events & (JOB_GONE | JOB_BODY))
-        resolve(coroutine, AWAITED_BODY);
-    Py_DECREF((PyObject *)coroutine);
 }
 
 /* ---- starting ---- */

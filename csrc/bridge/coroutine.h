@@ -17,6 +17,21 @@
 struct request;
 struct result;
 
+enum awaited { AWAITED_SENT, AWAITED_BODY, AWAITED_COUNT };
+
+struct coroutine {
+    PyObject_HEAD struct module_state *state;
+    struct tasks *tasks;
+    struct job *job; /* NULL when it is over */
+    struct request *request;
+    PyObject *task;  /* asyncio's, which has this; a cycle until then */
+    PyObject *inner; /* what is driven, or NULL */
+    PyObject *awaited[AWAITED_COUNT]; /* futures, or NULL */
+    struct result *head;              /* of a stream, until its first item */
+    bool streams;                     /* inner sends a body */
+    bool begun;                       /* and its head has left */
+};
+
 PyTypeObject *coroutine_type_new(PyObject *module);
 
 /* A tuple of the keywords that a task is made with in this version of Python. */
@@ -30,5 +45,21 @@ void coroutine_tell(struct coroutine *coroutine, unsigned events);
 
 /* A new future of the loop, done when more of the request's body is there. */
 PyObject *coroutine_await_body(struct coroutine *coroutine);
+
+/* ---- between coroutine.c and coroutine_body.c ---- */
+
+/* True with a RuntimeError set. */
+static inline bool coroutine_is_over(const struct coroutine *coroutine)
+{
+    if (coroutine->job)
+        return false;
+    PyErr_SetString(PyExc_RuntimeError, "this request is over");
+    return true;
+}
+
+/* Its methods for the coroutine that sends a body. */
+PyObject *coroutine_send_item(PyObject *self, PyObject *item);
+PyObject *coroutine_flow(PyObject *self, PyObject *unused);
+PyObject *coroutine_sent(PyObject *self, PyObject *unused);
 
 #endif

@@ -12,7 +12,7 @@
 enum { TAKES_MAX = 4 };
 
 #define DOC_TASKS                                                                     \
-    "Tasks(limit, /)\n--\n\n"                                                            \
+    "Tasks(limit, /)\n--\n\n"                                                         \
     "The exchanges whose async handlers run; at most `limit` at once.\n\n"            \
     "open(loop, read_fd, write_fd) lets asyncio's loop have them, which then calls\n" \
     "take() whenever read_fd is readable."

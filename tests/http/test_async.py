@@ -552,13 +552,20 @@ BOUNDED = """
 import asyncio
 began = []
 running = most = 0
+go = asyncio.Event()
+loop = None
+
+def let_go():
+    loop.call_soon_threadsafe(go.set)
 
 async def turn(request):
-    global running, most
+    global running, most, loop
+    loop = asyncio.get_running_loop()
     began.append(int(request.query_string))
     running += 1
     most = max(most, running)
-    await asyncio.sleep(0.01)
+    await go.wait()
+    await asyncio.sleep(0.001)
     running -= 1
     return request.query_string
 
@@ -573,9 +580,12 @@ def test_no_more_tasks_run_than_the_limit_and_others_wait_in_order(
 ) -> None:
     server = serve(BOUNDED, limits={"tasks": 3})
     clients = [server.connect() for _ in range(20)]
-    for number, client in enumerate(clients):
-        client.send(get(f"/turn?{number}"))
-        wait_until(lambda: server.counter("requests") > number)  # noqa: B023
+    before = server.counter("requests")
+    for number, client in enumerate(clients, before + 1):
+        client.send(get(f"/turn?{number - before - 1}"))
+        wait_until(lambda: server.counter("requests") == number)  # noqa: B023
+    wait_until(lambda: server.inside("main.began") == [0, 1, 2])
+    server.inside("main.let_go()")
     assert [int(client.response().body) for client in clients] == list(range(20))
     assert server.inside("main.most") == 3
     assert server.inside("main.began") == list(range(20))
@@ -592,6 +602,7 @@ def test_a_request_whose_client_leaves_while_it_waits_never_runs(serve: Serve) -
     wait_until(lambda: server.counter("exchanges_open") == 3)
     second.close()
     wait_until(lambda: server.counter("exchanges_open") == 2)
+    server.inside("main.go.set()")
     first.close()
     assert third.response().body == b"3"
     assert server.inside("main.began") == ["forever", 3]
