@@ -3,7 +3,7 @@
 #
 #   tools/system_packages.sh PYTHON PURPOSE...
 #
-# PURPOSE is any of: venv build test lint fuzz sanitize bench peers. Only what is really missing
+# PURPOSE is any of: venv build test browser lint fuzz sanitize bench peers. Only what is really missing
 # is asked for: a purpose that finds everything touches nothing. On Debian and Ubuntu the
 # packages are installed when the caller may (root, or sudo without a password);
 # everywhere else the one line to run is printed, and the exit status is 1.
@@ -81,6 +81,11 @@ PROBE
 need_test() {
     has curl || lacks curl curl curl curl
     has git || lacks git git git git
+}
+
+need_browser() { # for the tests of pages
+    has chromium || has chromium-browser || has google-chrome ||
+        has google-chrome-stable || lacks "a browser" chromium chromium chromium
 }
 
 need_lint() {

@@ -1,6 +1,7 @@
 """The command `pyrs` as a process: run to its end, or serving while a test looks on."""
 
 import http.client
+import re
 import signal
 import subprocess
 import sys
@@ -54,9 +55,10 @@ def run(
 
 @contextmanager
 def serving(
-    *words: str, cwd: Path, stdin: int = subprocess.DEVNULL
+    *words: str, cwd: Path, stdin: int = subprocess.DEVNULL, told: str = ""
 ) -> Iterator[Serving]:
-    """Serves; at the end SIGTERM stops it, with nothing on standard error, status 0."""
+    """Serves; at the end SIGTERM stops it, with status 0, and on standard error nothing
+    but what the pattern `told` matches."""
     process = subprocess.Popen(
         [sys.executable, "-m", "pyrs", *words],
         cwd=cwd,
@@ -69,13 +71,14 @@ def serving(
         server = Serving(process, _lines_until_listening(process))
         yield server
         process.send_signal(signal.SIGTERM)
-        printed, told = process.communicate(timeout=TIMEOUT)
+        printed, errors = process.communicate(timeout=TIMEOUT)
         server.lines += printed.splitlines()
     finally:
         if process.poll() is None:
             process.kill()
             process.communicate()
-    assert (process.returncode, told) == (0, ""), (process.returncode, told)
+    assert process.returncode == 0, errors
+    assert re.fullmatch(told, errors, re.S), errors
 
 
 def _lines_until_listening(process: subprocess.Popen[str]) -> list[str]:

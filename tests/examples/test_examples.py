@@ -1,6 +1,7 @@
 """Every folder of examples, run as its README says."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -103,8 +104,9 @@ def test_the_native_example_is_built_and_served(tmp_path: Path) -> None:
 
 
 def test_every_example_is_run_here_and_has_a_readme() -> None:
-    names = {path.name for path in EXAMPLES.iterdir() if path.is_dir()}
-    tested = Path(__file__).read_text()
+    names = {path.name for path in EXAMPLES.glob("[!.]*") if path.is_dir()}
+    tests = Path(__file__).parent.glob("test_*.py")
+    tested = "".join(path.read_text() for path in tests)
     for name in names:
-        assert f'EXAMPLES / "{name}"' in tested
+        assert re.search(rf'(EXAMPLES / |example\()"{name}"', tested), name
         assert (EXAMPLES / name / "README.md").is_file()

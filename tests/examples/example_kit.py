@@ -1,0 +1,63 @@
+"""Examples as their users run them: in a copy of the folder, `pyrs project.pyrs`.
+
+    with example("echo", tmp_path) as server:
+        assert server.get("/echo") == ...
+
+What a README shows is checked by `follow_readme`: each line of a `console` block that
+begins with "$ " is run by a shell, and must print what stands below it.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.cli.command_kit import TIMEOUT, Serving, serving
+
+__all__ = ["EXAMPLES", "TIMEOUT", "Serving", "example", "follow_readme", "shell"]
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+README_ADDRESS = "localhost:8094"
+
+
+@contextmanager
+def example(
+    name: str, folder: Path, port: int = 0, told: str = ""
+) -> Iterator[Serving]:
+    """Serves a copy of the example, made in the folder; on a free port by default.
+    `told` as in `serving`."""
+    copy = folder / name
+    shutil.copytree(EXAMPLES / name, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    with serving("project.pyrs", "--port", str(port), cwd=copy, told=told) as server:
+        yield server
+
+
+def follow_readme(name: str, server: Serving, cwd: Path) -> None:
+    """Runs the commands of the README's console blocks, in their order."""
+    text = (EXAMPLES / name / "README.md").read_text()
+    steps = [
+        (command, expected)
+        for block in re.findall(r"^```console\n(.*?)^```", text, re.M | re.S)
+        for command, expected in re.findall(
+            r"^\$ (.+\n)((?:(?!\$ ).*\n)*)", block, re.M
+        )
+    ]
+    assert steps, f"the README of {name} shows no command"
+    for command, expected in steps:
+        printed = shell(
+            command.replace(README_ADDRESS, f"127.0.0.1:{server.port}"), cwd
+        )
+        assert printed.strip() == expected.strip(), command
+
+
+def shell(command: str, cwd: Path) -> str:
+    """What a command prints; it must end with status 0."""
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=cwd, capture_output=True, text=True, timeout=TIMEOUT
+    )
+    assert (done.returncode, done.stderr) == (0, ""), command
+    return done.stdout
