@@ -158,18 +158,23 @@ static void next_task(struct crew *crew, struct member *member)
         not_busy(crew, runner);
 }
 
-/* A step that was quick may go back to its loop. */
+/* A route that is quick may go back to its loop. One step of several tells nothing of
+ * the others, unless it is slow. */
 static void run_and_note(struct crew *crew, struct member *member,
                          struct pyrs_exchange *exchange)
 {
     struct mark_place place = marks_place(exchange);
+    bool is_whole = !exchange->started;
     uint64_t since_ns = uv_hrtime();
     uint64_t took_ns;
+    bool quick;
 
     steps_run_away(&member->runner, exchange);
     took_ns = uv_hrtime() - since_ns;
-    marks_note_run(&crew->marks, place,
-                   took_ns < (uint64_t)crew->site->settings.handoff_after_us * 1000);
+    quick = took_ns < (uint64_t)crew->site->settings.handoff_after_us * 1000;
+    is_whole &= member->runner.outcome == STEP_ENDED;
+    if (is_whole || !quick)
+        marks_note_run(&crew->marks, place, quick);
     atomic_fetch_add_explicit(&crew->counters.handler_time_ns, took_ns,
                               memory_order_relaxed);
 }

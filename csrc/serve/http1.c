@@ -179,8 +179,7 @@ static bool has_room(const struct http1 *http1)
 /* Not more at once than a batch holds, and nothing for whom does not read. */
 static bool may_begin(const struct http1 *http1)
 {
-    return has_room(http1) &&
-           http1->connection.output.bytes <= OUTPUT_HIGH_WATER_BYTES;
+    return has_room(http1) && http1->connection.output.bytes <= OUTPUT_HIGH_WATER_BYTES;
 }
 
 static bool begin_head(struct http1 *http1)

@@ -344,12 +344,13 @@ class Layer:
 def test_a_body_that_is_too_slow_is_answered_408_or_cut(
     serve: Serve, path: str
 ) -> None:
-    server = serve(CODE, ROUTES, timeouts={"body": 0.3})
+    server = serve(CODE, ROUTES, timeouts={"body": 2})
     client = server.connect()
     client.send(post(path, b"x" * 1000)[:-1])
     if path == "/left":
+        wait_until(partial(have_begun, server, 1))
         assert client.response("POST").status == 408
-        assert len(seen(server)) == 1
+        wait_until(partial(has_seen, server, 1))
     assert client.is_cut()
 
 

@@ -10,7 +10,7 @@ import pytest
 from tests.kit import measures_memory
 
 from .__main__ import IDLE_BYTES_MAX
-from .hand_overs import hand_over
+from .hand_overs import LOOPS, hand_over
 from .idle import allow_descriptors, measure_idle
 from .soak import GROWTH_MAX, soak
 
@@ -38,4 +38,4 @@ def test_loops_that_change_threads_leave_nothing_behind(tmp_path: Path) -> None:
     looks = hand_over(tmp_path, 3_000)
     half = looks[len(looks) // 2 :]
     assert half[-1].resident_bytes - half[0].resident_bytes < GROWTH_MAX
-    assert half[-1].threads <= half[0].threads
+    assert max(look.threads for look in half) <= LOOPS + 6  # loops and the server's own
