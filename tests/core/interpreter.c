@@ -201,6 +201,7 @@ static void stop(void)
     pyrs_server_stop(server);
     uv_thread_join(&server_thread);
     CHECK(clean && counters().exchanges_open == 0);
+    CHECK(counters().handler_runs == counters().requests);
     pyrs_server_free(server);
 }
 
