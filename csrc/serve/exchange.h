@@ -48,6 +48,7 @@ struct pyrs_exchange {
     uint16_t status; /* what the status page answers, or what was answered */
     bool has_incoming;
     bool last;     /* the connection closes after it */
+    bool due;      /* its first step was: counted, and its deadline set */
     bool started;  /* its endpoint was called */
     bool away;     /* another thread has it */
     bool deferred; /* and may be notified */

@@ -135,22 +135,24 @@ static bool visit_begin(struct service *service, struct visit *visit,
 /* Another thread may run it, or has to. */
 static bool run_beside(struct service *service, struct pyrs_exchange *exchange)
 {
-    bool for_visitor = service->visited && exchange->endpoint->class->interpreter;
+    bool may_visit = service->visited && exchange->endpoint->class->interpreter;
+    bool beside;
 
     if (!exchange->started && exchange->http1->connection.state != CONNECTION_OPEN)
         return false; /* it will not run at all */
-    if (!for_visitor && !steps_belong_beside(exchange))
+    beside = steps_belong_beside(exchange);
+    if (!beside && !may_visit)
         return false;
     if (!steps_send_away(exchange)) {
         connection_close(&exchange->http1->connection);
         return false; /* which it will notice */
     }
-    if (for_visitor) {
+    if (beside && crew_run(service->runner->crew, exchange))
+        return true;
+    if (may_visit) { /* never here: this thread is not attached then */
         crew_leave_to_visitor(service->runner->crew, service, exchange);
         return true;
     }
-    if (crew_run(service->runner->crew, exchange))
-        return true;
     steps_come_home(exchange);
     return false;
 }

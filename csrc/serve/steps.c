@@ -206,8 +206,9 @@ static void begin(struct pyrs_exchange *exchange)
     struct service *service = service_of_exchange(exchange);
     uint32_t timeout_ms = service->site->settings.handler_timeout_ms;
 
-    if (exchange->started)
+    if (exchange->due) /* perhaps another thread was to run it before */
         return;
+    exchange->due = true;
     counter_add(&service->counters.handler_runs, 1);
     if (timeout_ms)
         exchange->deadline_ms = loop_now_ms(&service->loop) + timeout_ms;

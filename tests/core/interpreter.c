@@ -181,6 +181,8 @@ static void serve(void)
           (struct pyrs_route_options){.run = PYRS_RUN_THREAD});
     route("/without/thread", &do_without_endpoint,
           (struct pyrs_route_options){.run = PYRS_RUN_THREAD});
+    route("/sends/thread", &send_and_block_endpoint,
+          (struct pyrs_route_options){.run = PYRS_RUN_THREAD});
     route("/lends", &lend_endpoint, (struct pyrs_route_options){0});
     route("/reads", &read_all_endpoint,
           (struct pyrs_route_options){.run = PYRS_RUN_LOOP, .stream_body = true});
@@ -201,6 +203,7 @@ static void stop(void)
     pyrs_server_stop(server);
     uv_thread_join(&server_thread);
     CHECK(clean && counters().exchanges_open == 0);
+    CHECK(counters().handler_runs == counters().requests);
     pyrs_server_free(server);
 }
 
@@ -373,6 +376,33 @@ static void a_visitor_gives_way_to_the_loop(void)
     CHECK(lent == 0 && lent_max < ALL / 4);
 }
 
+/* Which would keep the visitor from the others. */
+static void what_is_known_to_block_is_not_left_to_a_visitor(void)
+{
+    int client, other;
+
+    pyrs_settings_init(&settings);
+    serve();
+    client = connect_to_server();
+    other = connect_to_server();
+    enter(NULL);
+    SAY(client, GET("/quick"));
+    UNTIL(counters().hand_overs > 0);
+    SAY(other, GET("/sends/thread"));
+    UNTIL(counters().requests == 2);
+    sleep_ms(10);
+    CHECK(counters().threads_busy == 1); /* it waits for the interpreter as well */
+    leave(NULL, NULL);
+    hear_times(client, "short", 1);
+    hear_times(other, "a piece", 1);
+    SAY(client, GET("/quick"));
+    hear_times(client, "short", 1);
+    CHECK(counters().hand_overs == 1);
+    close(client);
+    close(other);
+    stop();
+}
+
 static const struct test_case CASES[] = {
     CASE(a_visitor_that_sends_and_blocks_is_relieved),
     CASE(a_visitor_that_answers_and_blocks_is_relieved),
@@ -380,6 +410,7 @@ static const struct test_case CASES[] = {
     CASE(what_needs_no_interpreter_is_run_without),
     CASE(a_body_that_arrives_is_read_beside_the_loop),
     CASE(a_visitor_gives_way_to_the_loop),
+    CASE(what_is_known_to_block_is_not_left_to_a_visitor),
 };
 
 int main(int count, char **arguments)
