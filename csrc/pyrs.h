@@ -110,7 +110,8 @@ void pyrs_server_free(struct pyrs_server *server);
 /* Where a route's endpoint is run. */
 enum pyrs_run {
     PYRS_RUN_AUTO,   /* on the loop, until it is seen to block; then on other threads */
-    PYRS_RUN_LOOP,   /* always begins on the loop, which is handed on if it blocks */
+    PYRS_RUN_LOOP,   /* always begins on the loop, which is handed on if it blocks; but
+                        not while its body arrives, which it may have to wait for */
     PYRS_RUN_THREAD, /* always on another thread */
 };
 

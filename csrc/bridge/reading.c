@@ -197,11 +197,22 @@ static PyObject *slice_of_body(struct request *request, size_t size)
 {
     struct pyrs_slice body = request_body(request);
     size_t at = request->reading.at, left = body.length - at;
+    PyObject *slice;
 
     if (left < size)
         size = left;
     request->reading.at += size;
-    return PyBytes_FromStringAndSize(size ? body.bytes + at : NULL, (Py_ssize_t)size);
+    if (size == 0 || request->parts[PART_BODY])
+        return PyBytes_FromStringAndSize(size ? body.bytes + at : NULL,
+                                         (Py_ssize_t)size);
+    slice = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
+    if (slice && pyrs_exchange_read(request->facts.exchange, PyBytes_AS_STRING(slice),
+                                    size, false) < 0) {
+        Py_DECREF(slice);
+        PyErr_SetString(PyExc_OSError, "the body's temporary file cannot be read");
+        return NULL;
+    }
+    return slice;
 }
 
 PyObject *reading_read(struct request *request, Py_ssize_t size)

@@ -121,3 +121,23 @@ bool body_whole(struct body *body, slice *whole)
     *whole = slice_of(body->memory, body->length);
     return true;
 }
+
+bool body_read(const struct body *body, size_t offset, char *bytes, size_t length)
+{
+    if (body->file < 0) {
+        memcpy(bytes, body->memory + offset, length);
+        return true;
+    }
+    while (length > 0) {
+        ssize_t n = pread(body->file, bytes, length, (off_t)offset);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        bytes += n;
+        offset += (size_t)n;
+        length -= (size_t)n;
+    }
+    return true;
+}

@@ -31,4 +31,8 @@ bool body_append(struct body *body, slice bytes);
  */
 bool body_whole(struct body *body, slice *whole);
 
+/* `length` bytes of what has come, from `offset` on; from the file, if it is in one,
+ * mapped or not. False with errno set if they cannot be read. */
+bool body_read(const struct body *body, size_t offset, char *bytes, size_t length);
+
 #endif

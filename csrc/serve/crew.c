@@ -174,6 +174,19 @@ static void run_and_note(struct crew *crew, struct member *member,
                               memory_order_relaxed);
 }
 
+/* What needs no interpreter may block, and others would have to wait for it. */
+static void change_to(const struct interpreter *needed,
+                      const struct interpreter **attached_to, void **attached)
+{
+    if (needed == *attached_to)
+        return;
+    if (*attached_to)
+        (*attached_to)->detach((*attached_to)->context, *attached);
+    if (needed)
+        *attached = needed->attach(needed->context);
+    *attached_to = needed;
+}
+
 /* Until no exchange waits. */
 static void run_exchanges(struct crew *crew, struct member *member)
 {
@@ -182,13 +195,9 @@ static void run_exchanges(struct crew *crew, struct member *member)
 
     while (member->task == TASK_RUN) {
         struct pyrs_exchange *exchange = member->exchange;
-        const struct interpreter *needed = exchange->endpoint->class->interpreter;
 
         uv_mutex_unlock(&crew->lock);
-        if (needed && !attached_to) {
-            attached = needed->attach(needed->context);
-            attached_to = needed;
-        }
+        change_to(exchange->endpoint->class->interpreter, &attached_to, &attached);
         run_and_note(crew, member, exchange);
         uv_mutex_lock(&crew->lock);
         next_task(crew, member);
@@ -196,7 +205,7 @@ static void run_exchanges(struct crew *crew, struct member *member)
     if (!attached_to)
         return;
     uv_mutex_unlock(&crew->lock);
-    attached_to->detach(attached_to->context, attached);
+    change_to(NULL, &attached_to, &attached);
     uv_mutex_lock(&crew->lock);
 }
 
@@ -325,6 +334,10 @@ void crew_leave_to_visitor(struct crew *crew, struct service *service,
     uv_mutex_unlock(&crew->lock);
 }
 
+/* Exchanges that one visitor runs: a loop that is busy would never be without one, and
+ * bodies that were lent to it are not given back meanwhile. */
+enum { VISITS_MAX = BATCH_READY_MAX };
+
 void crew_visit(struct runner *runner)
 {
     struct crew *crew = runner->crew;
@@ -333,7 +346,9 @@ void crew_visit(struct runner *runner)
     struct link *link;
 
     uv_mutex_lock(&crew->lock);
-    while (post->visitor == runner && (link = list_take_first(&post->visits))) {
+    for (int i = 0; i < VISITS_MAX && post->visitor == runner &&
+                    (link = list_take_first(&post->visits));
+         i++) {
         uv_mutex_unlock(&crew->lock);
         steps_run_away(runner, exchange_of(link));
         uv_mutex_lock(&crew->lock);

@@ -112,8 +112,8 @@ bool crew_call_visitor(struct crew *crew, struct service *service);
 void crew_leave_to_visitor(struct crew *crew, struct service *service,
                            struct pyrs_exchange *exchange);
 
-/* Runs, attached, whatever has been left to this thread; then it is no visitor any
- * more. */
+/* Runs, attached, what has been left to this thread, up to a batch; then it is no
+ * visitor any more, and the loop takes the rest back. */
 void crew_visit(struct runner *runner);
 
 /* Takes back what was left to a visitor that is gone. True if it had to wait. */

@@ -167,11 +167,19 @@ static size_t begin_exchange(struct http1 *http1, char *bytes, size_t length)
            request_body_begin(http1, exchange, bytes + head_bytes, length - head_bytes);
 }
 
+/* What goes on or waited may fill a batch by itself. One request of each connection is
+ * begun all the same: without an answer on its way, nothing would let it go on. */
+static bool has_room(const struct http1 *http1)
+{
+    return http1->pending == 0 ||
+           (http1->pending < PIPELINE_READY_MAX &&
+            http1->connection.loop->ready_count < BATCH_READY_MAX);
+}
+
 /* Not more at once than a batch holds, and nothing for whom does not read. */
 static bool may_begin(const struct http1 *http1)
 {
-    return http1->pending < PIPELINE_READY_MAX &&
-           http1->connection.loop->ready_count < BATCH_READY_MAX &&
+    return has_room(http1) &&
            http1->connection.output.bytes <= OUTPUT_HIGH_WATER_BYTES;
 }
 

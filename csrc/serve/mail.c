@@ -167,6 +167,25 @@ void pyrs_batch_end(void)
     }
 }
 
+void mailbox_forget(struct mailbox *mailbox, const struct pyrs_exchange *exchange)
+{
+    struct mail **next = &mailbox->first;
+    struct mail *mail;
+
+    uv_mutex_lock(&mailbox->lock);
+    while ((mail = *next)) {
+        if (mail->exchange != exchange) {
+            next = &mail->next;
+            continue;
+        }
+        assert(mail->kind == MAIL_WANT_BODY);
+        *next = mail->next;
+        free(mail);
+    }
+    mailbox->end = next;
+    uv_mutex_unlock(&mailbox->lock);
+}
+
 struct mail *mailbox_take(struct mailbox *mailbox)
 {
     struct mail *first;

@@ -17,6 +17,7 @@ enum mail_kind {
     MAIL_END,       /* ends the exchange */
     MAIL_DEFERRED,  /* from a step that was not at home: it may be notified */
     MAIL_RETURNED,  /* a step is over and the exchange still open */
+    MAIL_OVER,      /* a step is over, and the exchange, which was ended at home */
     MAIL_WANT_BODY, /* there is room for more of the request's body */
     MAIL_RECLAIM,   /* what waited for the interpreter is the loop's again */
 };
@@ -49,9 +50,19 @@ struct mail *mail_of_response(enum mail_kind kind, struct pyrs_exchange *exchang
                               const struct pyrs_response *response);
 struct mail *mail_of_piece(struct pyrs_exchange *exchange, const struct lent *piece);
 
+/* What a mailed piece of so many bytes takes of the memory that waits for its client:
+ * its letter counts, since there may be very many small pieces. */
+static inline size_t mail_piece_weight(size_t length)
+{
+    return length + sizeof(struct mail);
+}
+
 /* From any thread. The mailbox owns the letter. Between pyrs_batch_begin and _end it
  * stays with the thread. */
 void mail_post(struct service *service, struct mail *mail);
+
+/* The exchange ends: takes its letters, which own nothing, out. */
+void mailbox_forget(struct mailbox *mailbox, const struct pyrs_exchange *exchange);
 
 /* Everything that has come; the caller frees each. */
 struct mail *mailbox_take(struct mailbox *mailbox);

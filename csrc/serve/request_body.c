@@ -279,8 +279,9 @@ size_t request_body_begin(struct http1 *http1, struct pyrs_exchange *exchange,
 
 void http1_want_body(struct http1 *http1)
 {
-    if (http1->continue_owed)
-        send_continue(http1);
+    if (http1->continue_owed && !http1->reading->begun)
+        send_continue(http1); /* else it would stand within the answer */
+    http1->continue_owed = false;
     http1->body_held = false;
     http1->last_read_ms = loop_now_ms(http1->connection.loop);
     request_body_begin_window(http1);

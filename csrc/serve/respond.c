@@ -9,12 +9,19 @@
 #include "runner.h"
 #include "steps.h"
 
-/* A handler need not know on which side it is: every call asks again. */
+/* A handler need not know on which side it is: every call asks again. At home the step
+ * stands still until runner_enter_again, so that the loop cannot be taken; away it goes
+ * on at once, since the watch may have to relieve a visitor. */
 static bool is_home(struct pyrs_exchange *exchange)
 {
     struct runner *runner = exchange->runner;
 
-    return runner && runner_leave(runner) && runner->role == RUNNER_DRIVES;
+    if (!runner)
+        return false;
+    if (runner_leave(runner) && runner->role == RUNNER_DRIVES)
+        return true;
+    runner_enter_again(runner);
+    return false;
 }
 
 /* A mistake in an endpoint must not become bytes that a client takes for another
@@ -116,10 +123,12 @@ void pyrs_exchange_respond(struct pyrs_exchange *exchange,
     exchange->answered = true;
     if (exchange->runner)
         exchange->runner->outcome = STEP_ENDED;
-    if (home)
-        answer_whole(exchange, response);
-    else
+    if (!home) {
         mail_response(exchange, response);
+        return;
+    }
+    answer_whole(exchange, response);
+    runner_enter_again(exchange->runner);
 }
 
 bool pyrs_exchange_defer(struct pyrs_exchange *exchange)
@@ -134,8 +143,11 @@ bool pyrs_exchange_defer(struct pyrs_exchange *exchange)
     }
     runner->outcome = STEP_DEFERRED;
     exchange->runner = NULL;
-    if (!home) /* last: whoever is told something may end it */
+    if (!home) {
+        (void)runner_leave(runner); /* the watch looks at it no more */
+        /* Last: whoever is told something may end it. */
         post(exchange, mail_new(MAIL_DEFERRED, exchange));
+    }
     return true;
 }
 
@@ -204,7 +216,7 @@ static void mail_piece(struct pyrs_exchange *exchange, const struct lent *piece)
     struct mail *mail = mail_of_piece(exchange, piece);
 
     if (mail) {
-        atomic_fetch_add(&exchange->unsent, length);
+        atomic_fetch_add(&exchange->unsent, mail_piece_weight(length));
         post(exchange, mail);
         return;
     }
@@ -248,10 +260,12 @@ void pyrs_exchange_end(struct pyrs_exchange *exchange, bool complete)
         return;
     if (exchange->runner)
         exchange->runner->outcome = STEP_ENDED;
-    if (!home)
+    if (!home) {
         mail_end(exchange, complete && exchange->answered);
-    else
-        steps_end_answer(exchange, complete && exchange->answered);
+        return;
+    }
+    steps_end_answer(exchange, complete && exchange->answered);
+    runner_enter_again(exchange->runner);
 }
 
 void *pyrs_exchange_state(const struct pyrs_exchange *exchange)
@@ -271,15 +285,20 @@ bool pyrs_exchange_body_streams(const struct pyrs_exchange *exchange)
     return exchange->stream != NULL;
 }
 
+/* From its temporary file, if it lies in one: the pages of a mapping that were looked
+ * at would count as the process's memory until the exchange ends. */
 static int64_t read_whole(struct pyrs_exchange *exchange, char *bytes, size_t room)
 {
-    size_t left = exchange->body.length - exchange->body_read;
+    size_t at = exchange->body_read, left = exchange->body.length - at;
 
     if (left < room)
         room = left;
     if (room == 0)
         return PYRS_BODY_END;
-    memcpy(bytes, exchange->body.bytes + exchange->body_read, room);
+    if (!exchange->has_incoming)
+        memcpy(bytes, exchange->body.bytes + at, room);
+    else if (!body_read(&exchange->incoming, at, bytes, room))
+        return PYRS_BODY_GONE;
     exchange->body_read += room;
     return (int64_t)room;
 }

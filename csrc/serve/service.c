@@ -7,6 +7,7 @@
 #include "exchange.h"
 #include "http1.h"
 #include "site.h"
+#include "status_page.h"
 #include "steps.h"
 #include "watch.h"
 
@@ -154,6 +155,14 @@ static bool run_beside(struct service *service, struct pyrs_exchange *exchange)
     return false;
 }
 
+/* Others in the interpreter would have to wait for what blocks. */
+static bool runs_detached(const struct pyrs_exchange *exchange)
+{
+    const struct endpoint_class *class = exchange->endpoint->class;
+
+    return !class->interpreter && !class->notify && exchange->endpoint != status_page();
+}
+
 static struct pyrs_exchange *take_ready(struct service *service)
 {
     struct link *link = list_take_first(&service->ready);
@@ -221,6 +230,8 @@ bool service_run_ready(struct loop *loop)
         wake_before(service, exchange);
         if (steps_must_wait(exchange) || run_beside(service, exchange))
             continue;
+        if (runs_detached(exchange))
+            visit_end(service, &visit);
         if (!visit_begin_for(service, &visit, exchange)) {
             crew_visit(runner);
             return visit_lost(&visit);

@@ -33,9 +33,9 @@ struct service {
     struct link again; /* those that go on in the next turn */
     struct mailbox mailbox;
     struct pyrs_endpoint *unwoken; /* endpoint_class.wake is due; or NULL */
-    struct runner *runner;    /* of the thread that drives the loop */
-    struct runner own_runner; /* while no crew does */
-    bool attached;            /* that thread is, to the site's interpreter */
+    struct runner *runner;         /* of the thread that drives the loop */
+    struct runner own_runner;      /* while no crew does */
+    bool attached;                 /* that thread is, to the site's interpreter */
     uint64_t
         contended_until_ms; /* others keep the interpreter: a visitor waits for it */
     bool visited; /* another thread waits for the interpreter, or has it, for this loop

@@ -110,6 +110,8 @@ static void end_exchange(struct pyrs_exchange *exchange)
         http1->linger = last = true;
     }
     http1->no_more |= last;
+    if (exchange->stream) /* a step at home may have wanted more of it */
+        mailbox_forget(&http1_service(http1)->mailbox, exchange);
     exchange_free(http1_service(http1), exchange);
     http1->ended++;
     http1->pending--;
@@ -219,6 +221,8 @@ static void return_away(struct runner *runner, struct pyrs_exchange *exchange)
     runner->last_mail = NULL;
     if (runner->outcome == STEP_OPEN)
         last = mail_new(MAIL_RETURNED, exchange);
+    else if (runner->outcome == STEP_ENDED && !last)
+        last = mail_new(MAIL_OVER, exchange);
     if (last)
         mail_post(service_of_exchange(exchange), last);
 }
@@ -301,12 +305,14 @@ bool steps_belong_beside(const struct pyrs_exchange *exchange)
     int run = route ? route->options.run : PYRS_RUN_AUTO;
 
     /* What defers returns at once. */
-    if (!crew || run == PYRS_RUN_LOOP || exchange->endpoint->class->notify ||
+    if (!crew || exchange->endpoint->class->notify ||
         exchange->endpoint == status_page())
         return false;
+    /* What waits for its body waits for the loop, which may never be handed on. */
     if (run == PYRS_RUN_THREAD || exchange->stream)
         return true;
-    return marks_any(&crew->marks) && marks_have(&crew->marks, marks_place(exchange));
+    return run != PYRS_RUN_LOOP && marks_any(&crew->marks) &&
+           marks_have(&crew->marks, marks_place(exchange));
 }
 
 void steps_bring_back(struct pyrs_exchange *exchange)
@@ -347,6 +353,9 @@ static void deliver_lost(struct service *service, struct mail *mail)
     case MAIL_RETURNED:
         deliver_returned(mail->exchange);
         break;
+    case MAIL_OVER:
+        end_exchange(mail->exchange);
+        break;
     case MAIL_BEGIN:
         counter_add(&service->counters.late_responses, 1);
         break;
@@ -369,7 +378,7 @@ static void deliver(struct mail *mail)
         answer_begin(exchange, &mail->response, mail->body_bytes);
         break;
     case MAIL_SEND:
-        exchange->sent_since_drained += mail->piece.bytes.length;
+        exchange->sent_since_drained += mail_piece_weight(mail->piece.bytes.length);
         answer_send(exchange, &mail->piece);
         connection_touch(&exchange->http1->connection); /* though it was dropped */
         break;
@@ -386,6 +395,10 @@ static void deliver(struct mail *mail)
         break;
     case MAIL_RETURNED:
         deliver_returned(exchange);
+        break;
+    case MAIL_OVER:
+        connection_touch(&exchange->http1->connection); /* what waits goes on */
+        end_exchange(exchange);
         break;
     case MAIL_WANT_BODY:
         if (exchange->http1->reading == exchange) /* else it is whole already */

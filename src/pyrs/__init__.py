@@ -4,7 +4,7 @@ A project.pyrs maps paths to methods; `pyrs project.pyrs` serves it. From Python
 `serve` and `Server` do the same.
 """
 
-from pyrs._bridge import Request
+from pyrs._bridge import BodyStream, Request
 from pyrs._core import ffi, lib
 from pyrs.errors import ClientDisconnected, HTTPError, PyrsError
 from pyrs.events import Event
@@ -14,6 +14,7 @@ from pyrs.response import Response
 from pyrs.server import Server
 
 __all__ = [
+    "BodyStream",
     "ClientDisconnected",
     "Event",
     "Form",

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
-from pyrs.errors import HTTPError, PyrsError
+from pyrs.errors import ClientDisconnected, HTTPError, PyrsError
 from pyrs.response import Response
 
 if TYPE_CHECKING:
@@ -226,6 +226,9 @@ class _Wrapped(NamedTuple):
     async def _error_page(
         self, request: Request, error: Exception, running: str, what: str = "raised"
     ) -> Response:
+        if isinstance(error, ClientDisconnected):  # nobody will see the page
+            self.log(request, running, what, error)
+            return Response("Internal Server Error\n", 500, content_type=PLAIN)
         if not isinstance(error, HTTPError):
             self.log(request, running, what, error)
             cause, error = error, HTTPError(500, "Internal Server Error\n")

@@ -23,7 +23,7 @@ from pyrs._request_parts import RequestSettings
 from pyrs._results import describe_exception
 from pyrs.asyncio_worker import AsyncioWorker
 from pyrs.config import BodyMode, LogLevel, RunMode, Settings, validate
-from pyrs.errors import PyrsError
+from pyrs.errors import ClientDisconnected, PyrsError
 from pyrs.form import FormLimits
 from pyrs.forwarded import TrustedProxies
 from pyrs.hooks import ErrorHandler, Handler, Hooks, is_async_handler
@@ -335,7 +335,12 @@ class Server:
         """As the bridge logs a handler that raised."""
         query = f"?{request.query_string}" if request.query_string else ""
         line = f"{request.method} {request.raw_path}{query} HTTP/{request.http_version}"
-        self._log("error", f'"{line}" {describe_exception(name, what, error)}')
+        if isinstance(error, ClientDisconnected):
+            self._log(
+                "info", f'"{line}" {name}: the request\'s body did not come whole'
+            )
+        else:
+            self._log("error", f'"{line}" {describe_exception(name, what, error)}')
 
     def _log_exception(self, what: str, error: BaseException) -> None:
         self._log("error", describe_exception(what, "raised", error))

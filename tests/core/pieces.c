@@ -100,6 +100,39 @@ static const struct endpoint_class FILL_CLASS = {
     .name = "fill", .interpreter = &INTERPRETER, .answer = fill, .free = keep_endpoint};
 static struct pyrs_endpoint fill_endpoint = {&FILL_CLASS};
 
+/* ---- one that sends a byte in each step ---- */
+
+static bool drips;
+
+static void drip(struct pyrs_exchange *exchange)
+{
+    if (!drips || pyrs_exchange_flow(exchange) == PYRS_FLOW_GONE)
+        pyrs_exchange_end(exchange, true);
+    else
+        (void)pyrs_exchange_send(exchange, PYRS_TEXT("."), NULL, NULL);
+}
+
+static void begin_to_drip(struct pyrs_endpoint *endpoint,
+                          struct pyrs_exchange *exchange)
+{
+    (void)endpoint;
+    (void)pyrs_exchange_begin(exchange, &(struct pyrs_response){.status = 200}, -1);
+    drip(exchange);
+}
+
+static void drip_on(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange)
+{
+    (void)endpoint;
+    drip(exchange);
+}
+
+static const struct endpoint_class DRIP_CLASS = {.name = "drip",
+                                                 .interpreter = &INTERPRETER,
+                                                 .answer = begin_to_drip,
+                                                 .proceed = drip_on,
+                                                 .free = keep_endpoint};
+static struct pyrs_endpoint drip_endpoint = {&DRIP_CLASS};
+
 /* ---- endpoints with faults ---- */
 
 static void end_and_go_on(struct pyrs_endpoint *endpoint,
@@ -164,6 +197,7 @@ static void begin(struct plan new_plan)
     add_route("/end", &end_endpoint);
     add_route("/fill", &fill_endpoint);
     add_route("/talkative", &talkative_endpoint);
+    add_route("/drip", &drip_endpoint);
 }
 
 /* The plan, by a deferred exchange, with turns in between. */
@@ -578,6 +612,47 @@ static void pipelined_requests_wait_behind_a_paused_body(void)
     finish();
 }
 
+static void read_and_forget(const int *clients, int count)
+{
+    char bytes[4096];
+
+    for (int i = 0; i < count; i++)
+        while (recv(clients[i], bytes, sizeof bytes, 0) > 0)
+            ;
+}
+
+/* More of them than a batch holds. */
+static void others_are_answered_beside_many_bodies_in_pieces(void)
+{
+    enum { BODIES = BATCH_READY_MAX + 10 };
+    static struct answers answers;
+    int clients[BODIES];
+    int other;
+
+    prepare();
+    begin((struct plan){0});
+    drips = true;
+    for (int i = 0; i < BODIES; i++) {
+        clients[i] = connect_client();
+        CHECK(send(clients[i], GET("/drip"), strlen(GET("/drip")), 0) > 0);
+    }
+    other = connect_client();
+    CHECK(send(other, GET("/nowhere") GET("/silent"),
+               strlen(GET("/nowhere") GET("/silent")), 0) > 0);
+    for (int i = 0; i < 10; i++) {
+        turns(1);
+        read_and_forget(clients, BODIES);
+    }
+    drips = false;
+    listen_for(other, &answers, 10);
+    CHECK(count_of(&answers, "HTTP/1.1 404 ") == 1);
+    CHECK(count_of(&answers, "HTTP/1.1 500 ") == 1);
+    for (int i = 0; i < BODIES; i++)
+        close(clients[i]);
+    close(other);
+    finish();
+}
+
 static void a_graceful_stop_lets_a_body_end(void)
 {
     static struct answers answers;
@@ -807,6 +882,7 @@ static const struct test_case CASES[] = {
     CASE(a_paused_body_whose_client_leaves_is_ended),
     CASE(a_paused_body_that_nobody_takes_is_cut),
     CASE(pipelined_requests_wait_behind_a_paused_body),
+    CASE(others_are_answered_beside_many_bodies_in_pieces),
     CASE(a_graceful_stop_lets_a_body_end),
     CASE(a_deferred_body_pauses_until_it_is_told),
     CASE(what_is_still_in_the_mail_counts_as_unsent),

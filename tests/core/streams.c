@@ -17,6 +17,15 @@ static void refuse(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchang
                                         .status = 403, .body = PYRS_TEXT("not this")});
 }
 
+static void look_and_refuse(struct pyrs_endpoint *endpoint,
+                            struct pyrs_exchange *exchange)
+{
+    char byte;
+
+    (void)pyrs_exchange_read(exchange, &byte, 1, false);
+    refuse(endpoint, exchange);
+}
+
 /* What has come of the body, and how it goes on. */
 static void say_all(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange)
 {
@@ -35,11 +44,16 @@ static const struct endpoint_class REFUSE_CLASS = {.name = "refuse",
                                                    .interpreter = &INTERPRETER,
                                                    .answer = refuse,
                                                    .free = keep_endpoint};
+static const struct endpoint_class LOOK_CLASS = {.name = "look",
+                                                 .interpreter = &INTERPRETER,
+                                                 .answer = look_and_refuse,
+                                                 .free = keep_endpoint};
 static const struct endpoint_class WHOLE_CLASS = {.name = "whole",
                                                   .interpreter = &INTERPRETER,
                                                   .answer = say_all,
                                                   .free = keep_endpoint};
 static struct pyrs_endpoint refuse_endpoint = {&REFUSE_CLASS};
+static struct pyrs_endpoint look_endpoint = {&LOOK_CLASS};
 static struct pyrs_endpoint whole_endpoint = {&WHOLE_CLASS};
 
 static void begin(void)
@@ -47,6 +61,7 @@ static void begin(void)
     start();
     add_stream_route("/stream", &later_endpoint);
     add_stream_route("/refuse", &refuse_endpoint);
+    add_stream_route("/look", &look_endpoint);
     add_stream_route("/whole", &whole_endpoint);
     for (size_t i = 0; i < sizeof big; i++)
         big[i] = (char)('a' + i % 23);
@@ -434,6 +449,32 @@ static void a_client_is_asked_for_its_body_when_it_is_read(void)
     finish();
 }
 
+/* It would stand in the middle of the answer. */
+static void a_client_whose_answer_has_begun_is_not_asked_for_its_body(void)
+{
+    static struct answers answers;
+    int client;
+
+    prepare();
+    begin();
+    client = connect_client();
+    say(client, POST_EXPECTING("/stream"));
+    (void)pyrs_exchange_begin(laters[0].exchange,
+                              &(struct pyrs_response){.status = 200}, 10);
+    (void)pyrs_exchange_send(laters[0].exchange, PYRS_TEXT("first"), NULL, NULL);
+    turns(2);
+    CHECK(read_on(&laters[0]) == PYRS_BODY_WAIT);
+    turns(2);
+    say(client, "hello"); /* all the same */
+    CHECK(read_on(&laters[0]) == PYRS_BODY_END && got_is("hello"));
+    (void)pyrs_exchange_send(laters[0].exchange, PYRS_TEXT("-last"), NULL, NULL);
+    pyrs_exchange_end(laters[0].exchange, true);
+    listen_for(client, &answers, 4);
+    CHECK(ends_with(&answers, "\r\n\r\nfirst-last"));
+    close(client);
+    finish();
+}
+
 static void a_client_whose_body_is_not_wanted_is_not_asked_for_it(void)
 {
     static struct answers answers;
@@ -655,6 +696,24 @@ static void a_body_whose_endpoint_takes_too_long_is_a_504(void)
 /* ---- answers before the end of the body ---- */
 
 /* The client is still sending: it has to be able to read it nevertheless. */
+/* It has asked for more of its body, which comes to the loop by mail. */
+static void what_an_exchange_wanted_is_forgotten_with_it(void)
+{
+    static struct answers answers;
+    int client;
+
+    prepare();
+    begin();
+    client = connect_client();
+    CHECK(send(client, POST("/look", 5) "he", strlen(POST("/look", 5) "he"), 0) > 0);
+    for (int i = 0; i < 4 && answers.length == 0; i++)
+        listen_for(client, &answers, 1);
+    CHECK(ends_with(&answers, "not this"));
+    CHECK(!service.mailbox.first);
+    close(client);
+    finish();
+}
+
 static void an_answer_before_the_whole_body_can_be_read(void)
 {
     static struct answers answers[2];
@@ -724,6 +783,7 @@ static const struct test_case CASES[] = {
     CASE(reading_one_body_makes_no_room_for_the_next),
     CASE(a_body_that_is_not_read_does_not_time_out),
     CASE(a_client_is_asked_for_its_body_when_it_is_read),
+    CASE(a_client_whose_answer_has_begun_is_not_asked_for_its_body),
     CASE(a_client_whose_body_is_not_wanted_is_not_asked_for_it),
     CASE(a_client_that_does_not_wait_to_be_asked_is_read),
     CASE(a_client_that_leaves_midway_is_told),
@@ -734,6 +794,7 @@ static const struct test_case CASES[] = {
     CASE(a_body_that_grows_too_large_is_a_413),
     CASE(a_fault_before_its_turn_is_answered_in_its_turn),
     CASE(a_body_whose_endpoint_takes_too_long_is_a_504),
+    CASE(what_an_exchange_wanted_is_forgotten_with_it),
     CASE(an_answer_before_the_whole_body_can_be_read),
     CASE(an_answer_begun_before_the_whole_body_can_be_read_too),
 };

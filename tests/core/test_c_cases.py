@@ -16,6 +16,7 @@ NAMES = (
     "beside.c",
     "connections.c",
     "files.c",
+    "interpreter.c",
     "later.c",
     "pieces.c",
     "starts.c",

@@ -320,6 +320,26 @@ def test_a_client_that_goes_is_told_of_at_level_info(serve: Serve) -> None:
     server.allow_log("INFO")
 
 
+def test_a_client_that_goes_is_no_fault_around_a_handler_either(serve: Serve) -> None:
+    code = (
+        CODE
+        + """
+class Layer:
+    def after(self, request, response):
+        seen.append(response.status)
+"""
+    )
+    layer = {"module": "main", "class": "Layer"}
+    server = serve(code, ROUTES, log_level="info", timeouts=PATIENT, middleware=[layer])
+    client = server.connect()
+    client.send(post("/left", b"x" * 1000)[:-1])
+    wait_until(partial(have_begun, server, 1))
+    client.close()
+    wait_until(partial(has_seen, server, 2))
+    server.expect_log('INFO "POST /left HTTP/1.1" main.left: the request.s body did')
+    server.allow_log("INFO")
+
+
 @pytest.mark.parametrize("path", ["/left", "/upper"])
 def test_a_body_that_is_too_slow_is_answered_408_or_cut(
     serve: Serve, path: str

@@ -109,8 +109,14 @@ static void keep_sent(struct pyrs_exchange *exchange, struct pyrs_slice bytes,
                       void (*release)(void *owner), void *owner)
 {
     bool lent = release && bytes.length > LENT_BYTES_MIN;
-    struct sent *sent = malloc(sizeof *sent);
+    struct sent *sent;
 
+    if (!lent && !exchange->seen) { /* nor is its cost measured */
+        if (release)
+            release(owner);
+        return;
+    }
+    sent = malloc(sizeof *sent);
     assert(sent);
     *sent = (struct sent){NULL, lent ? bytes : copy(bytes), lent ? release : NULL,
                           lent ? owner : NULL};
@@ -246,6 +252,12 @@ int64_t pyrs_exchange_read(struct pyrs_exchange *exchange, char *bytes, size_t r
     size_t piece = exchange->request.body_piece;
 
     assert(!exchange->ended && wait != (PyGILState_Check() == 1));
+    if (!pyrs_exchange_body_streams(exchange)) {
+        piece = left < room ? left : room;
+        memcpy(bytes, body.bytes + exchange->body_read, piece);
+        exchange->body_read += piece;
+        return (int64_t)piece;
+    }
     exchange->has_waited ^= !wait;
     if (!wait && exchange->has_waited)
         return PYRS_BODY_WAIT;
@@ -495,8 +507,10 @@ static uint32_t ask_attached(struct pyrs_endpoint *endpoint,
     struct pyrs_exchange exchange;
     uint32_t answered = 0;
 
+    exchange.request = *request;
     for (uint32_t i = 0; i < count; i++) {
-        exchange = (struct pyrs_exchange){.request = *request};
+        memset(&exchange.seen, 0,
+               sizeof exchange - offsetof(struct pyrs_exchange, seen));
         endpoint->class->answer(endpoint, &exchange);
         drain(&exchange);
         while (!exchange.ended) {
