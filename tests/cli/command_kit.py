@@ -19,6 +19,7 @@ class Serving:
 
     process: subprocess.Popen[str]
     lines: list[str]
+    errors: str = ""  # on standard error, when it has ended
 
     @property
     def port(self) -> int:
@@ -71,14 +72,14 @@ def serving(
         server = Serving(process, _lines_until_listening(process))
         yield server
         process.send_signal(signal.SIGTERM)
-        printed, errors = process.communicate(timeout=TIMEOUT)
+        printed, server.errors = process.communicate(timeout=TIMEOUT)
         server.lines += printed.splitlines()
     finally:
         if process.poll() is None:
             process.kill()
             process.communicate()
-    assert process.returncode == 0, errors
-    assert re.fullmatch(told, errors, re.S), errors
+    assert process.returncode == 0, server.errors
+    assert re.fullmatch(told, server.errors, re.S), server.errors
 
 
 def _lines_until_listening(process: subprocess.Popen[str]) -> list[str]:

@@ -18,7 +18,15 @@ from pathlib import Path
 
 from tests.cli.command_kit import TIMEOUT, Serving, serving
 
-__all__ = ["EXAMPLES", "TIMEOUT", "Serving", "example", "follow_readme", "shell"]
+__all__ = [
+    "EXAMPLES",
+    "TIMEOUT",
+    "Serving",
+    "example",
+    "follow",
+    "follow_readme",
+    "shell",
+]
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 README_ADDRESS = "localhost:8094"
@@ -37,21 +45,23 @@ def example(
 
 
 def follow_readme(name: str, server: Serving, cwd: Path) -> None:
-    """Runs the commands of the README's console blocks, in their order."""
+    """Does what the README's console blocks show, in their order."""
     text = (EXAMPLES / name / "README.md").read_text()
-    steps = [
-        (command, expected)
-        for block in re.findall(r"^```console\n(.*?)^```", text, re.M | re.S)
-        for command, expected in re.findall(
-            r"^\$ (.+\n)((?:(?!\$ ).*\n)*)", block, re.M
-        )
-    ]
-    assert steps, f"the README of {name} shows no command"
+    blocks = re.findall(r"^```console\n(.*?)^```", text, re.M | re.S)
+    assert blocks, f"the README of {name} shows no command"
+    follow("".join(blocks), server, cwd)
+
+
+def follow(console: str, server: Serving, cwd: Path) -> None:
+    """Runs the commands, each of which must print what stands below it."""
+    steps = re.findall(r"^\$ (.+\n)((?:(?!\$ ).*\n)*)", console, re.M)
+    assert steps
+    address = f"127.0.0.1:{server.port}"
     for command, expected in steps:
-        printed = shell(
-            command.replace(README_ADDRESS, f"127.0.0.1:{server.port}"), cwd
-        )
-        assert printed.strip() == expected.strip(), command
+        printed = shell(command.replace(README_ADDRESS, address), cwd)
+        printed = printed.replace(address, README_ADDRESS).replace("\r\n", "\n")
+        told = f"{command}prints\n{printed}"
+        assert printed.strip() == expected.strip(), told
 
 
 def shell(command: str, cwd: Path) -> str:
