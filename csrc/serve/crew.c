@@ -144,11 +144,13 @@ static void drive(struct crew *crew, struct member *member)
 }
 
 /* Its task is done. If its handler counted as one beside the loops, what waited for a
- * place may go on. */
+ * place may go on, unless hand-overs have taken more places than there are. */
 static void next_task(struct crew *crew, struct member *member)
 {
     struct runner *runner = &member->runner;
-    struct link *link = runner->counts_as_busy ? list_take_first(&crew->jobs) : NULL;
+    bool may_run =
+        runner->counts_as_busy && crew->busy <= crew->site->settings.handler_threads;
+    struct link *link = may_run ? list_take_first(&crew->jobs) : NULL;
 
     runner->role = RUNNER_FREE;
     atomic_store(&runner->challenged, false);

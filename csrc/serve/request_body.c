@@ -66,7 +66,7 @@ void request_body_cut(struct http1 *http1, uint16_t status)
     http1->reading = NULL;
     http1->reading_body = false;
     tell_body(exchange, body_stream_finish(exchange->stream, BODY_STREAM_CUT));
-    if (!exchange->started && !exchange->away)
+    if (!exchange->away && !exchange->started)
         steps_refuse_ready(exchange, status);
     else if (exchange->away && !exchange->begun &&
              http1->connection.state == CONNECTION_OPEN)

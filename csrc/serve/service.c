@@ -132,15 +132,29 @@ static bool visit_begin(struct service *service, struct visit *visit,
     return true;
 }
 
+/* While others keep the interpreter, the loop would be handed on for each visit. */
+static void call_visitor(struct service *service)
+{
+    if (service->visited || service->attached ||
+        loop_now_ms(&service->loop) >= service->contended_until_ms ||
+        !crew_call_visitor(service->runner->crew, service))
+        return;
+    service->visited = true;
+    service->loop.away_count++;
+}
+
 /* Another thread may run it, or has to. */
 static bool run_beside(struct service *service, struct pyrs_exchange *exchange)
 {
-    bool may_visit = service->visited && exchange->endpoint->class->interpreter;
-    bool beside;
+    bool needs_interpreter = exchange->endpoint->class->interpreter != NULL;
+    bool may_visit, beside;
 
     if (!exchange->started && exchange->http1->connection.state != CONNECTION_OPEN)
         return false; /* it will not run at all */
     beside = steps_belong_beside(exchange);
+    if (!beside && needs_interpreter && service->contended_until_ms > 0)
+        call_visitor(service);
+    may_visit = service->visited && needs_interpreter;
     if (!beside && !may_visit)
         return false;
     if (!steps_send_away(exchange)) {

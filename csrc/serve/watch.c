@@ -12,6 +12,8 @@
 
 /* Looks without anything to see until the watch goes to sleep. */
 enum { IDLE_LOOKS = 16 };
+/* It does not look more often: each look costs a wake-up. */
+enum { PERIOD_MIN_US = 100 };
 
 /* ---- challenging a runner ----
  *
@@ -162,7 +164,9 @@ void watch_wake(struct crew *crew)
 void watch_run(void *argument)
 {
     struct crew *crew = argument;
-    uint64_t period_ns = (uint64_t)crew->site->settings.handoff_after_us * 1000;
+    uint32_t after_us = crew->site->settings.handoff_after_us;
+    uint64_t period_ns =
+        (uint64_t)(after_us > PERIOD_MIN_US ? after_us : PERIOD_MIN_US) * 1000;
     int idle_looks = 0;
 
     uv_mutex_lock(&crew->lock);

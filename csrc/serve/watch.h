@@ -20,6 +20,8 @@ void watch_wake(struct crew *crew);
 /* When a step has begun: wakes it if it sleeps. */
 static inline void watch_look_out(struct crew *crew)
 {
+    /* The store of the step comes first; see runner_leave. */
+    atomic_signal_fence(memory_order_seq_cst);
     if (crew && atomic_load_explicit(&crew->watch_sleeps, memory_order_relaxed))
         watch_wake(crew);
 }
