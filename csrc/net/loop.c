@@ -197,6 +197,7 @@ static bool finish_batch(struct loop *loop)
         uv_update_time(&loop->uv);
     while ((link = list_take_first(&loop->unflushed)))
         connection_flush(CONTAINER_OF(link, struct connection, unflushed));
+    loop->ready_before = loop->ready_count;
     loop->output_store.slab_used = 0;
     loop->input_used = 0;
     if (loop->input_slab->users > 1)
@@ -211,7 +212,7 @@ static bool has_work(const struct loop *loop)
 
 static bool batch_is_full(const struct loop *loop)
 {
-    return loop->ready_count >= BATCH_READY_MAX ||
+    return !loop_batch_has_room(loop) ||
            loop->input_bytes - loop->input_used < receive_room(loop);
 }
 

@@ -102,8 +102,9 @@ struct loop {
     size_t input_used;
     size_t input_bytes;
     struct output_store output_store;
-    uint32_t ready_count; /* how much is ready to run; the protocol counts */
-    uint32_t away_count;  /* how much is in the hands of other threads; likewise */
+    uint32_t ready_count;  /* how much is ready to run; the protocol counts */
+    uint32_t ready_before; /* and was when the batch began: bodies that go on */
+    uint32_t away_count;   /* how much is in the hands of other threads; likewise */
 
     _Atomic int wish; /* enum loop_wish, set by any thread */
     bool stopping;
@@ -127,6 +128,14 @@ enum { OUTPUT_HIGH_WATER_BYTES = 256 * 1024 };
 /* Bytes that outlive a turn, up to this many, come from a pool: a cut head is rarely
  * larger. */
 enum { CARRY_BLOCK_BYTES = 4096 };
+
+/* True if the batch may have one more. What goes on from batch to batch does not count:
+ * else many long bodies would be gone through again for each connection that is
+ * received from. */
+static inline bool loop_batch_has_room(const struct loop *loop)
+{
+    return loop->ready_count < loop->ready_before + BATCH_READY_MAX;
+}
 
 /* `loop` is all zero: others may read its counters already. False with errno's negative
  * in *code if the system refuses; nothing is left open. */

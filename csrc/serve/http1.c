@@ -171,9 +171,8 @@ static size_t begin_exchange(struct http1 *http1, char *bytes, size_t length)
  * begun all the same: without an answer on its way, nothing would let it go on. */
 static bool has_room(const struct http1 *http1)
 {
-    return http1->pending == 0 ||
-           (http1->pending < PIPELINE_READY_MAX &&
-            http1->connection.loop->ready_count < BATCH_READY_MAX);
+    return http1->pending == 0 || (http1->pending < PIPELINE_READY_MAX &&
+                                   loop_batch_has_room(http1->connection.loop));
 }
 
 /* Not more at once than a batch holds, and nothing for whom does not read. */
