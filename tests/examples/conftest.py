@@ -8,8 +8,9 @@ from playwright.sync_api import Browser
 from .browser import chromium
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One for all tests; each page has a context of its own."""
+    """One for a module; each page has a context of its own. Not for longer: Playwright
+    keeps an event loop running in this thread, which asyncio.run refuses."""
     with chromium() as browser:
         yield browser
