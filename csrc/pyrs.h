@@ -307,6 +307,12 @@ enum pyrs_body_outcome {
 int64_t pyrs_exchange_read(struct pyrs_exchange *exchange, char *bytes, size_t room,
                            bool wait);
 
+/* Copies `length` bytes of a whole body, from `offset` on. One that lies in a temporary
+ * file is read from there, which costs less memory than a look at pyrs_exchange_body.
+ * False if the file cannot be read. */
+bool pyrs_exchange_copy_body(const struct pyrs_exchange *exchange, size_t offset,
+                             char *bytes, size_t length);
+
 /* True if the body arrives while the endpoint runs (pyrs_route_options.stream_body);
  * pyrs_exchange_body is empty then. */
 bool pyrs_exchange_body_streams(const struct pyrs_exchange *exchange);

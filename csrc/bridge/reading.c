@@ -206,8 +206,8 @@ static PyObject *slice_of_body(struct request *request, size_t size)
         return PyBytes_FromStringAndSize(size ? body.bytes + at : NULL,
                                          (Py_ssize_t)size);
     slice = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
-    if (slice && pyrs_exchange_read(request->facts.exchange, PyBytes_AS_STRING(slice),
-                                    size, false) < 0) {
+    if (slice && !pyrs_exchange_copy_body(request->facts.exchange, at,
+                                          PyBytes_AS_STRING(slice), size)) {
         Py_DECREF(slice);
         PyErr_SetString(PyExc_OSError, "the body's temporary file cannot be read");
         return NULL;

@@ -287,17 +287,25 @@ bool pyrs_exchange_body_streams(const struct pyrs_exchange *exchange)
 
 /* From its temporary file, if it lies in one: the pages of a mapping that were looked
  * at would count as the process's memory until the exchange ends. */
+bool pyrs_exchange_copy_body(const struct pyrs_exchange *exchange, size_t offset,
+                             char *bytes, size_t length)
+{
+    assert(offset + length <= exchange->body.length);
+    if (exchange->has_incoming)
+        return body_read(&exchange->incoming, offset, bytes, length);
+    memcpy(bytes, exchange->body.bytes + offset, length);
+    return true;
+}
+
 static int64_t read_whole(struct pyrs_exchange *exchange, char *bytes, size_t room)
 {
-    size_t at = exchange->body_read, left = exchange->body.length - at;
+    size_t left = exchange->body.length - exchange->body_read;
 
     if (left < room)
         room = left;
     if (room == 0)
         return PYRS_BODY_END;
-    if (!exchange->has_incoming)
-        memcpy(bytes, exchange->body.bytes + at, room);
-    else if (!body_read(&exchange->incoming, at, bytes, room))
+    if (!pyrs_exchange_copy_body(exchange, exchange->body_read, bytes, room))
         return PYRS_BODY_GONE;
     exchange->body_read += room;
     return (int64_t)room;

@@ -243,6 +243,13 @@ bool pyrs_exchange_body_streams(const struct pyrs_exchange *exchange)
     return exchange->request.body_streams;
 }
 
+bool pyrs_exchange_copy_body(const struct pyrs_exchange *exchange, size_t offset,
+                             char *bytes, size_t length)
+{
+    memcpy(bytes, exchange->request.body.bytes + offset, length);
+    return true;
+}
+
 /* Who does not wait finds nothing at first. */
 int64_t pyrs_exchange_read(struct pyrs_exchange *exchange, char *bytes, size_t room,
                            bool wait)
@@ -252,12 +259,6 @@ int64_t pyrs_exchange_read(struct pyrs_exchange *exchange, char *bytes, size_t r
     size_t piece = exchange->request.body_piece;
 
     assert(!exchange->ended && wait != (PyGILState_Check() == 1));
-    if (!pyrs_exchange_body_streams(exchange)) {
-        piece = left < room ? left : room;
-        memcpy(bytes, body.bytes + exchange->body_read, piece);
-        exchange->body_read += piece;
-        return (int64_t)piece;
-    }
     exchange->has_waited ^= !wait;
     if (!wait && exchange->has_waited)
         return PYRS_BODY_WAIT;
