@@ -176,7 +176,7 @@ static void settle(struct pyrs_exchange *exchange, enum step_outcome outcome)
 {
     if (outcome == STEP_DEFERRED) {
         if (exchange->http1->connection.peer_finished)
-            notify(exchange, PYRS_EVENT_GONE);
+            notify_gone(exchange);
         return;
     }
     if (outcome == STEP_OPEN && !is_stuck(exchange)) {
