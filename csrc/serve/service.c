@@ -40,8 +40,10 @@ bool service_init(struct service *service, const struct site *site, int *code)
         *code = UV_ENOMEM;
         return false;
     }
-    if (!loop_init(&service->loop, &loop_settings, code))
+    if (!loop_init(&service->loop, &loop_settings, code)) {
+        mailbox_fini(&service->mailbox);
         return false;
+    }
     pool_init(&service->exchange_pool, exchange_bytes(settings->headers_max),
               EXCHANGES_KEPT, &service->loop.counters.allocations);
     if (access_log_init(&service->access_log, settings->access_log ? site->log : NULL))
