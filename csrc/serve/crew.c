@@ -318,19 +318,27 @@ bool crew_run(struct crew *crew, struct pyrs_exchange *exchange)
     return member || must_wait;
 }
 
+/* Under the lock. False: there is no thread for it. */
+static bool call_for(struct crew *crew, enum member_task task, struct service *service)
+{
+    struct member *member = crew_call_member(crew);
+
+    if (!member)
+        return false;
+    member->task = task;
+    member->service = service;
+    crew_send(member);
+    return true;
+}
+
 bool crew_call_visitor(struct crew *crew, struct service *service)
 {
-    struct member *member;
+    bool called;
 
     uv_mutex_lock(&crew->lock);
-    member = crew_call_member(crew);
-    if (member) {
-        member->task = TASK_VISIT;
-        member->service = service;
-        crew_send(member);
-    }
+    called = call_for(crew, TASK_VISIT, service);
     uv_mutex_unlock(&crew->lock);
-    return member != NULL;
+    return called;
 }
 
 void crew_leave_to_visitor(struct crew *crew, struct service *service,
@@ -404,18 +412,13 @@ bool crew_init(struct crew *crew, const struct site *site, uint32_t loops)
 
 bool crew_drive(struct crew *crew, uint32_t index, struct service *service)
 {
-    struct member *member;
+    bool called;
 
     uv_mutex_lock(&crew->lock);
     crew->posts[index].service = service;
-    member = crew_call_member(crew);
-    if (member) {
-        member->task = TASK_DRIVE;
-        member->service = service;
-        crew_send(member);
-    }
+    called = call_for(crew, TASK_DRIVE, service);
     uv_mutex_unlock(&crew->lock);
-    return member != NULL;
+    return called;
 }
 
 bool crew_watch(struct crew *crew)
