@@ -113,6 +113,18 @@ void output_commit(struct output *output, struct output_store *store, size_t len
         store->slab_used += length;
 }
 
+bool output_write(struct output *output, struct output_store *store, const char *bytes,
+                  size_t length)
+{
+    char *out = output_reserve(output, store, length);
+
+    if (!out)
+        return false;
+    memcpy(out, bytes, length);
+    output_commit(output, store, length);
+    return true;
+}
+
 bool output_borrow(struct output *output, struct output_store *store,
                    struct segment borrowed)
 {

@@ -68,6 +68,10 @@ void output_store_fini(struct output_store *store);
 char *output_reserve(struct output *output, struct output_store *store, size_t length);
 void output_commit(struct output *output, struct output_store *store, size_t length);
 
+/* Both at once, of bytes that are there. False if memory is out. */
+bool output_write(struct output *output, struct output_store *store, const char *bytes,
+                  size_t length);
+
 /* Appends bytes that stay the owner's until release(owner). False if memory is out:
  * nothing was appended, the owner is still the caller's. */
 bool output_borrow(struct output *output, struct output_store *store,

@@ -183,14 +183,8 @@ void answer_begin(struct pyrs_exchange *exchange, const struct pyrs_response *re
 
 static bool write_text(struct connection *connection, slice text)
 {
-    struct output_store *store = &connection->loop->output_store;
-    char *out = output_reserve(&connection->output, store, text.length);
-
-    if (!out)
-        return false;
-    memcpy(out, text.bytes, text.length);
-    output_commit(&connection->output, store, text.length);
-    return true;
+    return output_write(&connection->output, &connection->loop->output_store,
+                        text.bytes, text.length);
 }
 
 static bool write_piece(struct pyrs_exchange *exchange, const struct lent *piece,

@@ -17,9 +17,7 @@ static struct http1 *http1_of(struct connection *connection)
     return CONTAINER_OF(connection, struct http1, connection);
 }
 
-/* What needs nobody else's code is answered at once, if it is its turn; what does may
- * lose the loop, and waits until the poll phase is over. */
-static void run_or_make_ready(struct http1 *http1, struct pyrs_exchange *exchange)
+void http1_enqueue(struct http1 *http1, struct pyrs_exchange *exchange)
 {
     http1->no_more |= exchange->last;
     exchange->number = http1->dispatched++;
@@ -35,7 +33,7 @@ void http1_dispatch(struct http1 *http1, struct pyrs_exchange *exchange)
 {
     http1->reading = NULL;
     http1->reading_body = false;
-    run_or_make_ready(http1, exchange);
+    http1_enqueue(http1, exchange);
 }
 
 /* ---- refusing ---- */

@@ -210,16 +210,13 @@ static void send_continue(struct http1 *http1)
 {
     static const slice INTERIM = {"HTTP/1.1 100 Continue\r\n\r\n", 25};
     struct connection *connection = &http1->connection;
-    struct output_store *store = &connection->loop->output_store;
-    char *out = output_reserve(&connection->output, store, INTERIM.length);
 
     http1->continue_owed = false;
-    if (!out) {
+    if (!output_write(&connection->output, &connection->loop->output_store,
+                      INTERIM.bytes, INTERIM.length)) {
         connection_close(connection);
         return;
     }
-    memcpy(out, INTERIM.bytes, INTERIM.length);
-    output_commit(&connection->output, store, INTERIM.length);
     counter_add(&http1_service(http1)->counters.responses[1], 1);
     connection_touch(connection);
 }
@@ -238,10 +235,7 @@ static bool begin_stream(struct http1 *http1, struct pyrs_exchange *exchange)
         connection_close(&http1->connection);
         return false;
     }
-    http1->no_more |= exchange->last;
-    exchange->number = http1->dispatched++;
-    http1->pending++;
-    steps_make_ready(exchange);
+    http1_enqueue(http1, exchange);
     return true;
 }
 
