@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from pyrs._core import CData, EndpointPointer, Error, ServerPointer
 
-__all__ = ["Counters", "RouteError", "Server"]
+__all__ = ["Counters", "RouteError", "Server", "mount_pattern"]
 
 LOG_LEVELS = {
     "debug": lib.PYRS_LOG_DEBUG,
@@ -405,6 +405,18 @@ def _new_server(settings: Settings, error: Error) -> ServerPointer:
     core.log_level = LOG_LEVELS[settings.log_level]
     core.access_log = settings.access_log
     return lib.pyrs_server_new(core, error)
+
+
+def mount_pattern(path: str) -> str:
+    """The pattern of a path and all below it, for endpoints that hold many paths.
+
+    "/app", "/app/" and "/app/*" all give "/app/*", "/" gives "/*"; a pattern that takes
+    the rest by name, "/app/{rest:path}", stays as it is.
+    """
+    last = path.rpartition("/")[2]
+    if last == "*" or (last.startswith("{") and last.endswith(":path}")):
+        return path
+    return path.rstrip("/") + "/*"
 
 
 def _request_settings(settings: Settings) -> RequestSettings:
