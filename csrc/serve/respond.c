@@ -6,6 +6,7 @@
 #include "file_response.h"
 #include "http1.h"
 #include "mail.h"
+#include "respond.h"
 #include "runner.h"
 #include "steps.h"
 
@@ -25,6 +26,20 @@ static bool is_home(struct pyrs_exchange *exchange)
         return true;
     runner_enter_again(runner);
     return false;
+}
+
+bool respond_hold_loop(struct pyrs_exchange *exchange)
+{
+    return is_home(exchange);
+}
+
+void respond_let_go(struct pyrs_exchange *exchange, bool answered)
+{
+    if (answered) {
+        exchange->answered = true;
+        exchange->runner->outcome = STEP_ENDED;
+    }
+    runner_enter_again(exchange->runner);
 }
 
 /* A mistake in an endpoint must not become bytes that a client takes for another

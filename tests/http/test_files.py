@@ -593,7 +593,7 @@ def test_a_file_that_becomes_shorter_is_cut_and_told_of(
         while data := client.socket.recv(MIB):
             received += data
         assert len(received) < 20 * MIB + 1000
-    server.expect_log("a file ended or could not be read while it was being sent")
+    server.expect_log("a file changed or could not be read while it was being sent")
 
 
 def test_a_file_that_is_replaced_is_sent_as_it_was(

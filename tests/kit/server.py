@@ -342,7 +342,7 @@ def _entry(route: str, target: str | Mapping[str, Any]) -> dict[str, Any]:
     if methods:
         entry["methods"] = methods.split(",")
     if not isinstance(target, str):
-        module = {} if "wsgi" in target else {"module": "main"}
+        module = {"module": "main"} if "handler" in target else {}
         return {**entry, **module, **target}
     if target.startswith("wsgi:"):
         return {**entry, "wsgi": f"main:{target.removeprefix('wsgi:')}"}
