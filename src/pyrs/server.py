@@ -26,7 +26,7 @@ from pyrs.config import BodyMode, LogLevel, RunMode, Settings, validate
 from pyrs.errors import ClientDisconnected, PyrsError
 from pyrs.form import FormLimits
 from pyrs.forwarded import TrustedProxies
-from pyrs.hooks import ErrorHandler, Handler, Hooks, is_async_handler
+from pyrs.hooks import NO_FILE, ErrorHandler, Handler, Hooks, is_async_handler
 from pyrs.lifespan import Lifespan, MakeError
 
 if TYPE_CHECKING:
@@ -340,7 +340,8 @@ class Server:
                 "info", f'"{line}" {name}: the request\'s body did not come whole'
             )
         else:
-            self._log("error", f'"{line}" {describe_exception(name, what, error)}')
+            level: LogLevel = "warning" if what == NO_FILE else "error"
+            self._log(level, f'"{line}" {describe_exception(name, what, error)}')
 
     def _log_exception(self, what: str, error: BaseException) -> None:
         self._log("error", describe_exception(what, "raised", error))
