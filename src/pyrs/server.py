@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakMethod
@@ -229,7 +231,8 @@ class Server:
 
         SIGINT and SIGTERM stop the server, a second one at once, and SIGUSR1 reopens
         the log, if `handle_signals`: by default in the main thread, and only there.
-        Instances are started before and stopped after. Raises PyrsError if the server
+        Instances are started before and stopped after, when a signal does again what it
+        did before, so that it ends a stop that hangs. Raises PyrsError if the server
         could not go on, or an instance not be started.
         """
         if handle_signals is None:
@@ -246,8 +249,10 @@ class Server:
             finished = lib.pyrs_server_run(pointer, handle_signals, error)
         finally:
             self._running = False
-            self._lifespan.stop()
-            self._asyncio.stop(self._stop_seconds if finished else HASTY_STOP_SECONDS)
+            seconds = self._stop_seconds if finished else HASTY_STOP_SECONDS
+            with _signals_let_through(handle_signals):
+                self._lifespan.stop()
+                self._asyncio.stop(seconds)
         if not finished and ffi.string(error.message):
             raise PyrsError(_message(error))
         return finished
@@ -359,6 +364,20 @@ class Server:
         if self._pointer is None:
             raise PyrsError("the server is closed")
         return self._pointer
+
+
+@contextmanager
+def _signals_let_through(handled: bool) -> Iterator[None]:
+    """Callers may have blocked them until the core took them."""
+    if not handled:
+        yield
+        return
+    ending = {signal.SIGINT, signal.SIGTERM}
+    before = signal.pthread_sigmask(signal.SIG_UNBLOCK, ending)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _weakly(method: Callable[..., None]) -> Callable[..., None]:
