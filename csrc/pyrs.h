@@ -90,6 +90,7 @@ struct pyrs_settings {
 
     const char *log_path; /* NULL: standard error. Copied */
     int log_level;        /* enum pyrs_log_level */
+    bool log_short;       /* records begin "INFO: " instead of with the time */
     bool access_log;      /* one line per request, to the log */
 };
 

@@ -45,6 +45,7 @@ class Settings(CData):
     handler_threads: int
     log_path: CData
     log_level: int
+    log_short: bool
     access_log: bool
 
 @type_check_only

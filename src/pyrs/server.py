@@ -403,6 +403,7 @@ def _new_server(settings: Settings, error: Error) -> ServerPointer:
     core.handler_threads = settings.handler_threads
     core.log_path = text(settings.log) if settings.log else ffi.NULL
     core.log_level = LOG_LEVELS[settings.log_level]
+    core.log_short = settings.log_style == "short"
     core.access_log = settings.access_log
     return lib.pyrs_server_new(core, error)
 
