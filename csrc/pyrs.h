@@ -213,6 +213,32 @@ struct pyrs_endpoint *pyrs_endpoint_native(pyrs_native_function *function);
 struct pyrs_endpoint *pyrs_endpoint_native_load(const char *library, const char *symbol,
                                                 struct pyrs_error *error);
 
+/* What files with an extension are: {"html", "text/html"}. */
+struct pyrs_media_type {
+    const char *extension; /* without the dot, in lower case */
+    const char *type;      /* as Content-Type says it */
+};
+
+/* All zero: no index, no listing, links stay inside, every file an octet stream. */
+struct pyrs_static_options {
+    const char *index;    /* name of the file that answers for its folder; NULL: none */
+    bool listing;         /* a folder without an index is answered with what is in it */
+    bool follow_symlinks; /* links may lead out of the folder */
+    bool precompressed;   /* siblings (.br, .zst, .gz) go to whom takes them */
+    const char *cache_control; /* Cache-Control of every file; NULL: none */
+    const struct pyrs_media_type *media_types;
+    size_t media_type_count;
+    bool walk; /* for tests: paths are walked name by name, as on systems without
+                  openat2 */
+};
+
+/* Answers with the files of a folder, to GET and HEAD, which its route should name. The
+ * route takes a rest ("/files/" and "*"), which is the path below the folder. Copies
+ * the options. */
+struct pyrs_endpoint *pyrs_endpoint_static(const char *folder,
+                                           const struct pyrs_static_options *options,
+                                           struct pyrs_error *error);
+
 /* cffi: end */
 
 /* ---- exchange: for endpoints, until the exchange has ended ----

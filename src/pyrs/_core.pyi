@@ -54,6 +54,17 @@ class RouteOptions(CData):
     stream_body: bool
 
 @type_check_only
+class StaticOptions(CData):
+    index: CData
+    listing: bool
+    follow_symlinks: bool
+    precompressed: bool
+    cache_control: CData
+    media_types: CData
+    media_type_count: int
+    walk: bool
+
+@type_check_only
 class ServerPointer(CData): ...
 
 @type_check_only
@@ -68,6 +79,8 @@ class FFI:
     def new(self, cdecl: Literal["struct pyrs_settings *"]) -> Settings: ...
     @overload
     def new(self, cdecl: Literal["struct pyrs_route_options *"]) -> RouteOptions: ...
+    @overload
+    def new(self, cdecl: Literal["struct pyrs_static_options *"]) -> StaticOptions: ...
     @overload
     def new(self, cdecl: Literal["char[]"], init: bytes) -> CData: ...
     @overload
@@ -131,6 +144,9 @@ class Lib:
     def pyrs_endpoint_native(self, function: CData) -> EndpointPointer: ...
     def pyrs_endpoint_native_load(
         self, library: bytes, symbol: bytes, error: Error
+    ) -> EndpointPointer: ...
+    def pyrs_endpoint_static(
+        self, folder: bytes, options: StaticOptions, error: Error
     ) -> EndpointPointer: ...
 
 ffi: FFI

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, TypeAlias
 import msgspec
 from msgspec import UnsetType
 
-from pyrs.config import Entry, ErrorHandler, Middleware, Settings
+from pyrs.config import STATIC_OPTIONS, Entry, ErrorHandler, Middleware, Settings
 from pyrs.errors import PyrsError
 from pyrs.hooks import Handler, HookFault
 from pyrs.lifespan import takes_no_argument
@@ -259,7 +259,8 @@ def _add_routes(file: ProjectFile, server: Server, say: Say) -> list[Entry]:
         except HookFault as error:
             file.fault(f"{key}.handler", str(error))
         except PyrsError as error:
-            file.fault(f"{key}.native", str(error))
+            kind = "native" if isinstance(entry.native, str) else "static"
+            file.fault(f"{key}.{kind}", str(error))
         else:
             added[index] = entry
             say(f"Added route {entry.path}")
@@ -270,6 +271,8 @@ def endpoint_name(entry: Entry) -> str:
     """What logs and `pyrs check` call the endpoint: "main.Api.hello_request"."""
     if isinstance(entry.native, str):
         return f"{entry.symbol} in {entry.native}"
+    if isinstance(entry.static, str):
+        return f"the files in {entry.static}"
     parts = (entry.module, entry.class_, entry.handler)
     return ".".join(part for part in parts if isinstance(part, str))
 
@@ -283,6 +286,16 @@ def _add_route(file: ProjectFile, server: Server, key: str, entry: Entry) -> Non
             raise Missing("native", f"there is no file {library}")
         if not is_faulty:
             server.add_native(entry.path, library, entry.symbol, methods)
+        return
+    if isinstance(entry.static, str):
+        folder = file.folder / entry.static
+        if not folder.is_dir():
+            raise Missing("static", f"there is no folder {folder}")
+        if methods:
+            raise Missing("methods", "static files answer GET and HEAD: leave it out")
+        if not is_faulty:
+            options = {name: getattr(entry, name) for name in STATIC_OPTIONS}
+            server.add_static(entry.path, folder, **options)
         return
     handler = _handler(file, server, key, entry)
     if not is_faulty:

@@ -10,14 +10,14 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakMethod
 
 import msgspec
 
-from pyrs import _bridge
+from pyrs import _bridge, _files
 from pyrs._core import ffi, lib
 from pyrs._request_parts import RequestSettings
 from pyrs._results import describe_exception
@@ -32,7 +32,13 @@ from pyrs.lifespan import Lifespan, MakeError
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from pyrs._core import CData, EndpointPointer, Error, ServerPointer
+    from pyrs._core import (
+        CData,
+        EndpointPointer,
+        Error,
+        ServerPointer,
+        StaticOptions,
+    )
 
 __all__ = ["Counters", "RouteError", "Server", "mount_pattern"]
 
@@ -50,6 +56,8 @@ RUN_MODES = {
 BODY_MODES = ("whole", "stream")
 # What the core answers by itself, and lets an endpoint answer instead.
 CORE_STATUSES = (404, 405)
+# Of tests: static files are found as on systems that lack openat2.
+WALK = False
 # For asyncio to end, when running requests were cut off already.
 HASTY_STOP_SECONDS = 1.0
 
@@ -207,6 +215,39 @@ class Server:
         if endpoint == ffi.NULL:
             raise PyrsError(_message(error))
         self._add(path, methods, endpoint, ffi.NULL)
+
+    def add_static(
+        self,
+        path: str,
+        folder: str | os.PathLike[str],
+        *,
+        index: str = "index.html",
+        listing: bool = False,
+        follow_symlinks: bool = False,
+        cache_control: str = "",
+        media_types: Mapping[str, str] | None = None,
+        precompressed: bool = True,
+        charset: str = "",
+    ) -> None:
+        """Serves the files of a folder at a path and below, to GET and HEAD.
+
+        The options are those of an entry of project.pyrs (docs/configuration.md).
+        Raises PyrsError if there is no such folder or an option is malformed, or
+        RouteError.
+        """
+        options, held = _static_options(
+            index, cache_control, _files.media_types(media_types, charset)
+        )
+        options.listing = listing
+        options.follow_symlinks = follow_symlinks
+        options.precompressed = precompressed
+        options.walk = WALK
+        error = ffi.new("struct pyrs_error *")
+        endpoint = lib.pyrs_endpoint_static(os.fsencode(folder), options, error)
+        del held
+        if endpoint == ffi.NULL:
+            raise PyrsError(_message(error))
+        self._add(mount_pattern(path), ["GET"], endpoint, ffi.NULL)
 
     def listen(self, host: str = "127.0.0.1", port: int = 0) -> int:
         """Binds an address and gives the port; may be called for several.
@@ -406,6 +447,25 @@ def _new_server(settings: Settings, error: Error) -> ServerPointer:
     core.log_short = settings.log_style == "short"
     core.access_log = settings.access_log
     return lib.pyrs_server_new(core, error)
+
+
+def _static_options(
+    index: str, cache_control: str, types: Mapping[str, str]
+) -> tuple[StaticOptions, object]:
+    """And what they point to, which has to live until the core has copied it."""
+    held: list[CData] = []
+
+    def text(value: str) -> CData:
+        held.append(ffi.new("char[]", os.fsencode(value)))
+        return held[-1]
+
+    options = ffi.new("struct pyrs_static_options *")
+    options.index = text(index)
+    options.cache_control = text(cache_control)
+    pairs = [(text(extension), text(kind)) for extension, kind in types.items()]
+    table = ffi.new("struct pyrs_media_type[]", pairs)
+    options.media_types, options.media_type_count = table, len(pairs)
+    return options, [*held, table]
 
 
 def mount_pattern(path: str) -> str:

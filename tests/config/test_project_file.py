@@ -81,6 +81,10 @@ def test_every_key_is_read(read: Reader) -> None:
             {"path": "/a", "methods": ["GET"], "module": "m", "class": "C",
              "handler": "h", "run": "thread", "body": "stream"},
             {"path": "/b", "native": "./b.so", "symbol": "b"},
+            {"path": "/c", "static": "c", "index": "", "listing": true,
+             "follow_symlinks": true, "cache_control": "no-cache",
+             "media_types": {"gmi": "text/gemini"}, "precompressed": false,
+             "charset": "utf-8"},
           ],
         }"""
     )
@@ -116,12 +120,16 @@ def test_every_key_is_read(read: Reader) -> None:
         "a.log",
         "info",
     )
-    first, second = project.modules
+    first, second, third = project.modules
     assert (first.path, first.methods) == ("/a", ["GET"])
     assert (first.module, first.class_, first.handler) == ("m", "C", "h")
     assert (first.run, first.body) == ("thread", "stream")
     assert (second.run, second.body) == ("auto", "whole")
     assert (second.native, second.symbol) == ("./b.so", "b")
+    assert (third.static, third.index, third.listing) == ("c", "", True)
+    assert (third.follow_symlinks, third.precompressed) == (True, False)
+    assert (third.cache_control, third.charset) == ("no-cache", "utf-8")
+    assert third.media_types == {"gmi": "text/gemini"}
 
 
 def test_all_faults_are_told_at_once(faults: Faults) -> None:
@@ -276,7 +284,7 @@ def test_a_key_that_stands_twice_is_a_fault(faults: Faults) -> None:
         (
             '"path": "/"',
             'modules[0]: found no endpoint, expected "module" and "handler", or '
-            '"native" and "symbol"',
+            '"native" and "symbol", or "static"',
         ),
         (
             '"path": "/", "module": "m"',
@@ -315,6 +323,20 @@ def test_a_key_that_stands_twice_is_a_fault(faults: Faults) -> None:
             'modules[0].clas: unknown key; did you mean "class"?',
         ),
         (
+            '"path": "/", "static": "x", "index": "a/b"',
+            'modules[0].index: found "a/b", expected the name of a file',
+        ),
+        (
+            '"path": "/", "static": "x", "media_types": {"html": "text"}',
+            'modules[0].media_types.html: found "text", expected a media type such as '
+            '"text/html"',
+        ),
+        (
+            '"path": "/", "static": "x", "cache_control": "a\\nb"',
+            'modules[0].cache_control: found "a\\nb", expected text of printable ASCII '
+            "characters",
+        ),
+        (
             '"path": "/", "module": "m", "handler": ""',
             'modules[0].handler: found "", expected text that is not empty',
         ),
@@ -325,7 +347,7 @@ def test_a_faulty_entry(faults: Faults, entry: str, message: str) -> None:
     assert [fault.split(": ", 1)[1] for fault in told] == [message]
 
 
-@pytest.mark.parametrize("kind", ["static", "cgi", "wsgi"])
+@pytest.mark.parametrize("kind", ["cgi", "wsgi"])
 def test_an_endpoint_of_an_unknown_kind_is_an_unknown_key(
     faults: Faults, kind: str
 ) -> None:
