@@ -33,6 +33,7 @@ from pyrs.user_code import (
     put_first,
     user_traceback,
 )
+from pyrs.wsgi_app import find_application
 
 __all__ = [
     "LoadedProject",
@@ -273,6 +274,8 @@ def endpoint_name(entry: Entry) -> str:
         return f"{entry.symbol} in {entry.native}"
     if isinstance(entry.static, str):
         return f"the files in {entry.static}"
+    if isinstance(entry.wsgi, str):
+        return entry.wsgi
     parts = (entry.module, entry.class_, entry.handler)
     return ".".join(part for part in parts if isinstance(part, str))
 
@@ -297,11 +300,19 @@ def _add_route(file: ProjectFile, server: Server, key: str, entry: Entry) -> Non
             options = {name: getattr(entry, name) for name in STATIC_OPTIONS}
             server.add_static(entry.path, folder, **options)
         return
+    name = endpoint_name(entry)
+    body = None if isinstance(entry.body, UnsetType) else entry.body
+    if isinstance(entry.wsgi, str):
+        application = find_application(file.folder, entry.wsgi)
+        if not is_faulty:
+            server.add_wsgi(
+                entry.path, application, methods, name, run=entry.run, body=body
+            )
+        return
     handler = _handler(file, server, key, entry)
     if not is_faulty:
-        name = endpoint_name(entry)
         server.add_route(
-            entry.path, handler, methods, name, run=entry.run, body=entry.body
+            entry.path, handler, methods, name, run=entry.run, body=body or "whole"
         )
 
 
