@@ -52,6 +52,7 @@ class Settings(CData):
 class RouteOptions(CData):
     run: int
     stream_body: bool
+    own_options: bool
     stream_bytes_min: int
 
 @type_check_only
