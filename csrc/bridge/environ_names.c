@@ -24,7 +24,7 @@ bool environ_names_init(struct environ_names *names)
     for (int i = 0; i < ENVIRON_KEY_COUNT; i++)
         if (!(names->keys[i] = PyUnicode_InternFromString(texts[i])))
             return false;
-    return true;
+    return field_keys_init(&names->fields);
 }
 
 void environ_names_fini(struct environ_names *names)

@@ -94,20 +94,71 @@ static struct field_key *find(struct field_keys *keys, struct pyrs_slice name)
     return &keys->slots[slot];
 }
 
-static bool fill(struct field_keys *keys, struct field_key *slot,
-                 struct pyrs_slice key_name)
+/* False with an exception set. The slot stays free if the name is to be hidden. */
+static bool remember(struct field_keys *keys, struct pyrs_slice name,
+                     struct field_key *slot)
 {
-    PyObject *key = make_key(key_name);
+    struct pyrs_slice key_name = {slot->name, name.length};
+    PyObject *key;
 
+    if (!write_name(name, slot->name))
+        return true;
+    key = make_key(key_name);
     if (!key)
         return false;
     PyUnicode_InternInPlace(&key);
     slot->key = key;
     slot->value = NULL;
     slot->role = (uint8_t)role_of(key_name);
-    slot->length = (uint8_t)key_name.length;
-    memcpy(slot->name, key_name.bytes, key_name.length);
+    slot->length = (uint8_t)name.length;
     keys->count++;
+    return true;
+}
+
+bool field_keys_init(struct field_keys *keys)
+{
+    static const char *const common[] = {
+        "Host",
+        "Connection",
+        "User-Agent",
+        "Accept",
+        "Accept-Encoding",
+        "Accept-Language",
+        "Cookie",
+        "Authorization",
+        "Content-Type",
+        "Content-Length",
+        "Transfer-Encoding",
+        "Expect",
+        "Range",
+        "If-None-Match",
+        "If-Modified-Since",
+        "Cache-Control",
+        "Pragma",
+        "Origin",
+        "Referer",
+        "Te",
+        "Upgrade-Insecure-Requests",
+        "Dnt",
+        "Sec-Fetch-Dest",
+        "Sec-Fetch-Mode",
+        "Sec-Fetch-Site",
+        "Sec-Fetch-User",
+        "Sec-Ch-Ua",
+        "Forwarded",
+        "X-Forwarded-For",
+        "X-Forwarded-Proto",
+        "X-Real-Ip",
+        "X-Forwarded-Host",
+        "X-Requested-With",
+    };
+
+    for (size_t i = 0; i < sizeof common / sizeof *common; i++) {
+        struct pyrs_slice name = {common[i], strlen(common[i])};
+
+        if (!remember(keys, name, find(keys, name)))
+            return false;
+    }
     return true;
 }
 
@@ -168,7 +219,7 @@ static bool read_rare(struct pyrs_slice name, struct pyrs_slice value,
         return false;
     }
     if (write_name(name, key_name)) {
-        field->role = ROLE_PLAIN;
+        field->role = role_of((struct pyrs_slice){key_name, name.length});
         field->key = make_key((struct pyrs_slice){key_name, name.length});
         field->value = decode(value);
     }
@@ -183,18 +234,15 @@ static bool read_rare(struct pyrs_slice name, struct pyrs_slice value,
 bool field_keys_read(struct field_keys *keys, struct pyrs_slice name,
                      struct pyrs_slice value, struct environ_field *field)
 {
-    char key_name[FIELD_KEY_NAME_BYTES];
     struct field_key *slot;
 
     if (name.length > FIELD_KEY_NAME_BYTES)
         return read_rare(name, value, field);
     slot = find(keys, name);
-    if (!slot->key) {
-        if (keys->count == FIELD_KEYS_MAX || !write_name(name, key_name))
-            return read_rare(name, value, field);
-        if (!fill(keys, slot, (struct pyrs_slice){key_name, name.length}))
-            return false;
-    }
+    if (!slot->key && keys->count < FIELD_KEYS_MAX && !remember(keys, name, slot))
+        return false;
+    if (!slot->key)
+        return read_rare(name, value, field);
     field->role = slot->role;
     field->value = value_of(slot, value);
     field->key = field->value ? Py_NewRef(slot->key) : NULL;

@@ -46,6 +46,9 @@ struct environ_field {
 bool field_keys_read(struct field_keys *keys, struct pyrs_slice name,
                      struct pyrs_slice value, struct environ_field *field);
 
+/* With the names that clients send anyway, which nobody can crowd out. False with an
+ * exception set. */
+bool field_keys_init(struct field_keys *keys);
 void field_keys_fini(struct field_keys *keys);
 
 #endif

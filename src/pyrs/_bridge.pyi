@@ -178,6 +178,7 @@ class Coroutine:
     def sent(self) -> Future[None]:
         """After a pause: a future, done when more may be sent."""
 
+@final
 class FileWrapper(Iterator[bytes]):
     """wsgi.file_wrapper: a file as the body of an answer."""
 
