@@ -21,7 +21,7 @@ from tests.kit import RunningServer, plain_environment, running_application
 
 __all__ = ["APPLICATIONS", "TIMEOUT", "application", "copy_application", "curl", "run"]
 
-APPLICATIONS = Path(__file__).with_name("applications")
+APPLICATIONS = Path(__file__).with_name("sites")
 TIMEOUT = 60  # seconds; awaited, never slept
 
 
