@@ -90,6 +90,7 @@ struct pyrs_settings {
 
     const char *log_path; /* NULL: standard error. Copied */
     int log_level;        /* enum pyrs_log_level */
+    bool log_short;       /* records begin "INFO: " instead of with the time */
     bool access_log;      /* one line per request, to the log */
 };
 
@@ -119,6 +120,8 @@ struct pyrs_route_options {
     int run;          /* enum pyrs_run */
     bool stream_body; /* the endpoint is called when the head has come, and reads the
                          body as it arrives (pyrs_exchange_read) */
+    bool own_options; /* without a list of methods, it answers OPTIONS too, which is the
+                         server's otherwise */
     uint64_t stream_bytes_min; /* a body that is shorter, or does not tell its length,
                                   is collected all the same; 0: none is */
 };

@@ -28,6 +28,7 @@ __all__ = [
     "ErrorHandler",
     "Limits",
     "LogLevel",
+    "LogStyle",
     "Middleware",
     "Project",
     "RunMode",
@@ -42,6 +43,7 @@ MIB = 1024 * KIB
 DAY = 86_400
 
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
+LogStyle: TypeAlias = Literal["dated", "short"]
 RunMode: TypeAlias = Literal["auto", "loop", "thread"]
 BodyMode: TypeAlias = Literal["whole", "stream"]
 
@@ -324,6 +326,15 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
             extra={"expected": '"debug", "info", "warning" or "error"'},
         ),
     ] = "warning"
+    log_style: Annotated[
+        LogStyle,
+        Meta(
+            description="How a record begins: `dated`: with time and level; `short`: "
+            "with the level, for where the time is added by whoever takes the log "
+            "(journald, Docker); lines for requests then end with the status.",
+            extra={"expected": '"dated" or "short"'},
+        ),
+    ] = "dated"
     limits: Annotated[Limits, Meta(description="How much a client may send.")] = (
         Limits()
     )

@@ -37,14 +37,32 @@ from pyrs.wsgi_app import find_application
 
 __all__ = [
     "LoadedProject",
+    "Say",
     "Source",
     "endpoint_name",
+    "keep_quiet",
     "load_project",
+    "print_line",
     "serve",
+    "serve_loaded",
 ]
 
 Say: TypeAlias = Callable[[str], None]
 Source: TypeAlias = str | os.PathLike[str] | Mapping[str, Handler]
+
+
+def print_line(line: str) -> None:
+    """To standard output, at once."""
+    print(line, flush=True)
+
+
+def keep_quiet(line: str) -> None:
+    """Says nothing."""
+
+
+def _lines_of_listening(host: str, port: int) -> list[str]:
+    port_line = [] if host.startswith("unix:") else [f"Port: {port}"]
+    return [f"Address: {host}", *port_line, "Listening..."]
 
 
 class LoadedProject(NamedTuple):
@@ -54,18 +72,12 @@ class LoadedProject(NamedTuple):
     host: str
     port: int
     entries: list[Entry]
-
-
-def _print(line: str) -> None:
-    print(line, flush=True)
-
-
-def _keep_quiet(line: str) -> None:
-    pass
+    # What is said when it listens at that host and port.
+    lines_of_listening: Callable[[str, int], list[str]] = _lines_of_listening
 
 
 def load_project(
-    project: Source, say: Say = _keep_quiet, **changes: Any
+    project: Source, say: Say = keep_quiet, **changes: Any
 ) -> LoadedProject:
     """Reads a project file, makes its handlers, and gives a server with all routes.
 
@@ -104,7 +116,7 @@ def serve(
     host: str | None = None,
     port: int | None = None,
     *,
-    say: Say = _print,
+    say: Say = print_line,
     **changes: Any,
 ) -> bool:
     """Serves a project file, or a mapping of paths to handlers, until it is stopped.
@@ -116,7 +128,16 @@ def serve(
     127.0.0.1:8080 unless told otherwise. In the main thread SIGINT and SIGTERM stop it.
     False if running requests were cut off at the end. Raises PyrsError.
     """
-    loaded = load_project(project, say, **changes)
+    return serve_loaded(load_project(project, say, **changes), host, port, say)
+
+
+def serve_loaded(
+    loaded: LoadedProject,
+    host: str | None = None,
+    port: int | None = None,
+    say: Say = print_line,
+) -> bool:
+    """Serves what has been loaded, as `serve` does, and closes it."""
     with loaded.server as server:
         host = loaded.host if host is None else host
         if host.startswith("unix:") and port:
@@ -124,10 +145,8 @@ def serve(
         server.start_instances()
         port = server.listen(host, loaded.port if port is None else port)
         with _signals_held():
-            say(f"Address: {host}")
-            if not host.startswith("unix:"):
-                say(f"Port: {port}")
-            say("Listening...")
+            for line in loaded.lines_of_listening(host, port):
+                say(line)
             return server.run()
 
 

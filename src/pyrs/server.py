@@ -210,15 +210,16 @@ class Server:
     ) -> None:
         """Lets a WSGI application (PEP 3333) answer a path and all below it.
 
-        The path is its SCRIPT_NAME; `methods` defaults to all of them, `name` is what
-        logs call it, `run` says on which thread it runs. It is called when the
-        request's body is there ("whole") or when the head is ("stream"); unless told, a
-        body that says to be larger than limits.body_memory arrives while it is read.
-        Raises RouteError.
+        Its SCRIPT_NAME is the path. `methods` defaults to all of them, OPTIONS too,
+        `name` is what logs call it, `run` says on which thread it runs. It is called
+        when the request's body is there ("whole") or when the head is ("stream");
+        unless told, a body that says to be larger than limits.body_memory arrives while
+        it is read. Raises RouteError.
         """
         if not callable(application):
             raise TypeError(f"the WSGI application of {path} cannot be called")
         options = _route_options(methods, run, body or "stream")
+        options.own_options = True
         if body is None:
             options.stream_bytes_min = self._settings.limits.body_memory + 1
         called = name or str(getattr(application, "__qualname__", repr(application)))
@@ -376,9 +377,12 @@ class Server:
     def _environ(self, run: RunMode) -> dict[str, Any]:
         """What the environ of every request to a WSGI application has."""
         settings = self._settings
-        is_threaded = settings.thread_count > 1 or settings.handoff_after > 0
+        if run == "thread":  # never on a loop
+            is_threaded = settings.handler_threads > 1
+        else:
+            is_threaded = settings.thread_count > 1 or settings.handoff_after > 0
         return environ_template(
-            cast(TextIO, self._wsgi_errors), multithread=is_threaded or run == "thread"
+            cast(TextIO, self._wsgi_errors), multithread=is_threaded
         )
 
     def _add(
@@ -515,6 +519,7 @@ def _new_server(settings: Settings, error: Error) -> ServerPointer:
     core.handler_threads = settings.handler_threads
     core.log_path = text(settings.log) if settings.log else ffi.NULL
     core.log_level = LOG_LEVELS[settings.log_level]
+    core.log_short = settings.log_style == "short"
     core.access_log = settings.access_log
     return lib.pyrs_server_new(core, error)
 

@@ -239,6 +239,15 @@ def test_a_route_without_methods_answers_all_but_options() -> None:
     )
 
 
+def test_a_route_without_methods_answers_options_if_it_wants_to() -> None:
+    router = Router()
+    every = router.add("/a", own_options=True)
+    assert router.match("OPTIONS /a").endpoint == every
+    named = router.add("/a", "OPTIONS")
+    assert router.match("OPTIONS /a").endpoint == named
+    assert router.match("PUT /a").endpoint == every
+
+
 def test_a_named_method_stands_above_every_method() -> None:
     for order in (["GET", None], [None, "GET"]):
         router = Router()
