@@ -21,10 +21,10 @@ struct log;
 /* What to start. All of it is the caller's, and looked at until `launch` returns; the
  * caller closes its own copies of the descriptors then. */
 struct cgi_program {
-    const char *path;         /* absolute; also the program's argument 0, and only one */
-    const char *folder;       /* its working directory */
-    char *const *environment; /* "NAME=value", NULL behind the last: all it has */
-    int descriptors[3];       /* standard input, output and error: all it has */
+    const char *path;   /* absolute; also the program's argument 0, and only one */
+    const char *folder; /* its working directory */
+    char *const *environment;  /* "NAME=value", NULL behind the last: all it has */
+    int descriptors[3];        /* standard input, output and error: all it has */
     uint64_t memory_bytes_max; /* of its address space; 0: no limit */
     uint32_t cpu_seconds_max;  /* 0: no limit */
 };
