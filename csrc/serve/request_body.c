@@ -223,7 +223,10 @@ static void send_continue(struct http1 *http1)
 
 static bool wants_stream(const struct pyrs_exchange *exchange)
 {
-    return exchange->match.route && exchange->match.route->options.stream_body;
+    const struct route *route = exchange->match.route;
+
+    return route && route->options.stream_body &&
+           !(route->options.collect_chunked && exchange->head.framing == BODY_CHUNKED);
 }
 
 /* Its endpoint runs while the body arrives. False: memory is out. */

@@ -51,6 +51,21 @@ class Settings(CData):
 class RouteOptions(CData):
     run: int
     stream_body: bool
+    collect_chunked: bool
+
+@type_check_only
+class CgiSettings(CData):
+    folder: CData
+    environment: CData
+    environment_count: int
+    timeout_ms: int
+    processes_max: int
+    waiting_max: int
+    head_bytes_max: int
+    memory_bytes_max: int
+    cpu_seconds_max: int
+    follow_symlinks: bool
+    pass_authorization: bool
 
 @type_check_only
 class ServerPointer(CData): ...
@@ -67,6 +82,8 @@ class FFI:
     def new(self, cdecl: Literal["struct pyrs_settings *"]) -> Settings: ...
     @overload
     def new(self, cdecl: Literal["struct pyrs_route_options *"]) -> RouteOptions: ...
+    @overload
+    def new(self, cdecl: Literal["struct pyrs_cgi_settings *"]) -> CgiSettings: ...
     @overload
     def new(self, cdecl: Literal["char[]"], init: bytes) -> CData: ...
     @overload
@@ -130,6 +147,10 @@ class Lib:
     def pyrs_endpoint_native(self, function: CData) -> EndpointPointer: ...
     def pyrs_endpoint_native_load(
         self, library: bytes, symbol: bytes, error: Error
+    ) -> EndpointPointer: ...
+    def pyrs_cgi_settings_init(self, settings: CgiSettings) -> None: ...
+    def pyrs_endpoint_cgi(
+        self, settings: CgiSettings, error: Error
     ) -> EndpointPointer: ...
 
 ffi: FFI

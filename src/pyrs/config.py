@@ -22,6 +22,7 @@ from pyrs.forwarded import network_fault
 __all__ = [
     "ENDPOINTS",
     "BodyMode",
+    "CgiOptions",
     "Endpoint",
     "Entry",
     "ErrorHandler",
@@ -33,6 +34,7 @@ __all__ = [
     "Settings",
     "Timeouts",
     "contradictions",
+    "entry_cgi_options",
     "validate",
 ]
 
@@ -59,6 +61,13 @@ ErrorStatus = Annotated[
     Meta(
         pattern=r"^[45][0-9][0-9]$(?!\n)",
         extra={"expected": 'a status from "400" to "599"'},
+    ),
+]
+Variable = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*(=[^\x00]*)?$(?!\n)",
+        extra={"expected": 'the name of a variable, or "NAME=value"'},
     ),
 ]
 Module = Annotated[
@@ -316,7 +325,86 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
     ] = Timeouts()
 
 
-class Entry(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+class CgiOptions(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """How the programs of a folder are run."""
+
+    env: Annotated[
+        list[Variable],
+        Meta(
+            description="Environment of CGI programs beside what RFC 3875 names and "
+            "`PATH`: `NAME=value`, or `NAME` for the server's own. Nothing else of the "
+            "server's environment is seen by them.",
+            examples=[["LANG", "GIT_PROJECT_ROOT=/srv/git"]],
+        ),
+    ] = []
+    timeout: Annotated[
+        float,
+        _seconds(
+            "For a CGI program from its start to its end: 504, or cut off if it has "
+            "begun to answer. As long a request waits for its turn at most; then 503."
+        ),
+    ] = 60.0
+    processes: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=10_000,
+            description="Most CGI programs of this entry that run at once; further "
+            "requests wait their turn. 0: four for each processor.",
+        ),
+    ] = 0
+    waiting: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=MIB,
+            description="Most requests that wait for their turn. Past it: 503.",
+        ),
+    ] = 256
+    output_head: Annotated[
+        int,
+        Meta(
+            ge=256,
+            le=MIB,
+            description="Largest head that a CGI program may write. Past it: 502.",
+            extra={"unit": "bytes"},
+        ),
+    ] = 32 * KIB
+    memory: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=2**53 - 1,
+            description="Largest address space of a CGI process. 0: no limit.",
+            extra={"unit": "bytes"},
+        ),
+    ] = 0
+    cpu: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=DAY,
+            description="Most processor time of a CGI process. 0: no limit.",
+            extra={"unit": "seconds"},
+        ),
+    ] = 0
+    pass_authorization: Annotated[
+        bool,
+        Meta(
+            description="Lets CGI programs see the `Authorization` header, which may "
+            "hold a password."
+        ),
+    ] = False
+    follow_symlinks: Annotated[
+        bool,
+        Meta(
+            description="Follows symbolic links that lead out of the folder; else they "
+            "are not found. Those that stay inside are followed in any case."
+        ),
+    ] = False
+
+
+class Entry(CgiOptions, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """One of `modules`: a path, its methods, and the one endpoint that answers."""
 
     path: Annotated[
@@ -404,6 +492,20 @@ class Entry(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tru
         | UnsetType
     ) = UNSET
 
+    cgi: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="Folder whose programs answer, at the path and all below "
+                "it; relative to the project file. Every executable file is one, in "
+                "whatever language.",
+                examples=["cgi-bin"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+
 
 class Endpoint(NamedTuple):
     """A kind of endpoint: the keys of an entry that make it; the first one tells it."""
@@ -412,10 +514,15 @@ class Endpoint(NamedTuple):
     required: tuple[str, ...]
     optional: tuple[str, ...] = ()
 
+    @property
+    def names(self) -> set[str]:
+        return {*self.required, *self.optional}
+
 
 ENDPOINTS = (
     Endpoint("Python method", ("module", "handler"), ("class", "run", "body")),
     Endpoint("C function", ("native", "symbol")),
+    Endpoint("CGI folder", ("cgi",), CgiOptions.__struct_fields__),
 )
 
 
@@ -505,6 +612,12 @@ class Project(Settings, forbid_unknown_fields=True, frozen=True, kw_only=True):
     ] = []
 
 
+def entry_cgi_options(entry: Entry) -> CgiOptions:
+    """The part of an entry that says how its programs are run."""
+    names = CgiOptions.__struct_fields__
+    return CgiOptions(**{name: getattr(entry, name) for name in names})
+
+
 def contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
     """Keys whose values the types let pass, and what is wrong with each."""
     limits = settings.limits
@@ -516,7 +629,7 @@ def contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
             yield f"trusted_proxies[{index}]", fault
 
 
-def validate(settings: Settings) -> None:
+def validate(settings: Settings | CgiOptions) -> None:
     """Checks what Python code made; msgspec checks types and ranges only when it reads.
 
     Raises PyrsError for the first value that has the wrong type or is out of range.
@@ -525,5 +638,6 @@ def validate(settings: Settings) -> None:
         msgspec.convert(msgspec.to_builtins(settings), type(settings))
     except (msgspec.ValidationError, TypeError) as error:
         raise PyrsError(f"settings: {error}") from None
-    for key, message in contradictions(settings):
-        raise PyrsError(f"settings: {key}: {message}")
+    if isinstance(settings, Settings):
+        for key, message in contradictions(settings):
+            raise PyrsError(f"settings: {key}: {message}")

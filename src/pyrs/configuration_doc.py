@@ -17,6 +17,8 @@ from msgspec import NODEFAULT, UNSET, inspect
 
 from pyrs.config import (
     ENDPOINTS,
+    CgiOptions,
+    Endpoint,
     Entry,
     ErrorHandler,
     Limits,
@@ -109,9 +111,10 @@ def json_schema() -> str:
     schema = msgspec.json.schema(Project)
     entry = schema["$defs"]["Entry"]
     entry["oneOf"] = [{"required": list(kind.required)} for kind in ENDPOINTS]
-    for kind in ENDPOINTS:
-        for name in (*kind.required[1:], *kind.optional):
-            entry.setdefault("dependentRequired", {})[name] = [kind.required[0]]
+    entry["dependentSchemas"] = {
+        name: {"anyOf": [{"required": [kind.required[0]]} for kind in kinds]}
+        for name, kinds in _kinds_by_key().items()
+    }
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "project.pyrs",
@@ -120,6 +123,15 @@ def json_schema() -> str:
         "allowTrailingCommas": True,
     }
     return msgspec.json.format(msgspec.json.encode(schema), indent=2).decode() + "\n"
+
+
+def _kinds_by_key() -> dict[str, list[Endpoint]]:
+    """Which endpoints have a key, of those that do not tell which one it is."""
+    found: dict[str, list[Endpoint]] = {}
+    for kind in ENDPOINTS:
+        for name in (*kind.required[1:], *kind.optional):
+            found.setdefault(name, []).append(kind)
+    return found
 
 
 def configuration_page() -> str:
@@ -153,7 +165,8 @@ def _fields(kind: type[msgspec.Struct]) -> list[inspect.Field]:
     """A struct's own fields before the inherited ones."""
     struct = inspect.type_info(kind)
     assert isinstance(struct, inspect.StructType)
-    inherited = Settings.__struct_fields__ if kind is Project else ()
+    parents = {Project: Settings, Entry: CgiOptions}
+    inherited = parents[kind].__struct_fields__ if kind in parents else ()
     return sorted(struct.fields, key=lambda field: field.name in inherited)
 
 

@@ -19,7 +19,14 @@ from typing import Any, NamedTuple, TypeAlias
 import msgspec
 from msgspec import UnsetType
 
-from pyrs.config import Entry, ErrorHandler, Middleware, Settings
+from pyrs.config import (
+    ENDPOINTS,
+    Entry,
+    ErrorHandler,
+    Middleware,
+    Settings,
+    entry_cgi_options,
+)
 from pyrs.errors import PyrsError
 from pyrs.hooks import Handler, HookFault
 from pyrs.lifespan import takes_no_argument
@@ -259,17 +266,25 @@ def _add_routes(file: ProjectFile, server: Server, say: Say) -> list[Entry]:
         except HookFault as error:
             file.fault(f"{key}.handler", str(error))
         except PyrsError as error:
-            file.fault(f"{key}.native", str(error))
+            file.fault(f"{key}.{endpoint_key(entry)}", str(error))
         else:
             added[index] = entry
             say(f"Added route {entry.path}")
     return list(added.values())
 
 
+def endpoint_key(entry: Entry) -> str:
+    """The key of an entry that tells which kind of endpoint it is."""
+    names = (kind.required[0] for kind in ENDPOINTS)
+    return next(name for name in names if isinstance(getattr(entry, name), str))
+
+
 def endpoint_name(entry: Entry) -> str:
     """What logs and `pyrs check` call the endpoint: "main.Api.hello_request"."""
     if isinstance(entry.native, str):
         return f"{entry.symbol} in {entry.native}"
+    if isinstance(entry.cgi, str):
+        return f"programs in {entry.cgi}"
     parts = (entry.module, entry.class_, entry.handler)
     return ".".join(part for part in parts if isinstance(part, str))
 
@@ -283,6 +298,13 @@ def _add_route(file: ProjectFile, server: Server, key: str, entry: Entry) -> Non
             raise Missing("native", f"there is no file {library}")
         if not is_faulty:
             server.add_native(entry.path, library, entry.symbol, methods)
+        return
+    if isinstance(entry.cgi, str):
+        folder = file.folder / entry.cgi
+        if not folder.is_dir():
+            raise Missing("cgi", f"there is no folder {folder}")
+        if not is_faulty:
+            server.add_cgi(entry.path, folder, methods, entry_cgi_options(entry))
         return
     handler = _handler(file, server, key, entry)
     if not is_faulty:

@@ -289,7 +289,10 @@ def _check_endpoints(file: ProjectFile, modules: Array) -> None:
 
 
 def _endpoint_fault(keys: set[str]) -> str:
-    kinds = [kind for kind in ENDPOINTS if keys & {*kind.required, *kind.optional}]
+    """Optional keys that several kinds have say nothing about which one it is."""
+    every = [name for kind in ENDPOINTS for name in kind.names]
+    shared = {name for name in every if every.count(name) > 1}
+    kinds = [kind for kind in ENDPOINTS if keys & (kind.names - shared)]
     if not kinds:
         ways = ", or ".join(_quoted(kind.required) for kind in ENDPOINTS)
         return f"found no endpoint, expected {ways}"
@@ -299,6 +302,9 @@ def _endpoint_fault(keys: set[str]) -> str:
     missing = [name for name in kinds[0].required if name not in keys]
     if missing:
         return f"missing {_quoted(missing)}, which a {kinds[0].title} needs"
+    foreign = sorted(keys & (shared - kinds[0].names))
+    if foreign:
+        return f"found {_quoted(foreign)}, which a {kinds[0].title} does not have"
     return ""
 
 

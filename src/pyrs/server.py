@@ -22,7 +22,14 @@ from pyrs._core import ffi, lib
 from pyrs._request_parts import RequestSettings
 from pyrs._results import describe_exception
 from pyrs.asyncio_worker import AsyncioWorker
-from pyrs.config import BodyMode, LogLevel, RunMode, Settings, validate
+from pyrs.config import (
+    BodyMode,
+    CgiOptions,
+    LogLevel,
+    RunMode,
+    Settings,
+    validate,
+)
 from pyrs.errors import ClientDisconnected, PyrsError
 from pyrs.form import FormLimits
 from pyrs.forwarded import TrustedProxies
@@ -50,6 +57,7 @@ RUN_MODES = {
 BODY_MODES = ("whole", "stream")
 # What the core answers by itself, and lets an endpoint answer instead.
 CORE_STATUSES = (404, 405)
+DEFAULT_CGI_OPTIONS = CgiOptions()
 # For asyncio to end, when running requests were cut off already.
 HASTY_STOP_SECONDS = 1.0
 
@@ -78,6 +86,10 @@ class Counters(msgspec.Struct, frozen=True, kw_only=True):
     threads: int  # now: loops, handlers beside them and standbys
     threads_busy: int  # now: inside handlers beside the loops
     thread_waits: int  # requests that had to wait for one of handler_threads
+    programs: int  # CGI programs started
+    programs_running: int  # now
+    programs_waiting: int  # now: requests that wait for one of them to end
+    programs_killed: int  # out of time, without a client, or malformed
     late_responses: int  # dropped: their time was up, or the client gone
     turns: int
     allocations: int
@@ -207,6 +219,27 @@ class Server:
         if endpoint == ffi.NULL:
             raise PyrsError(_message(error))
         self._add(path, methods, endpoint, ffi.NULL)
+
+    def add_cgi(
+        self,
+        path: str,
+        folder: str | os.PathLike[str],
+        methods: Iterable[str] | None = None,
+        options: CgiOptions = DEFAULT_CGI_OPTIONS,
+    ) -> None:
+        """Lets the programs of a folder answer, at a path and all below it.
+
+        Raises PyrsError if the folder cannot be opened or an option is out of range,
+        or RouteError.
+        """
+        validate(options)
+        error = ffi.new("struct pyrs_error *")
+        endpoint = _cgi_endpoint(folder, options, error)
+        if endpoint == ffi.NULL:
+            raise PyrsError(_message(error))
+        route = ffi.new("struct pyrs_route_options *")
+        route.stream_body = route.collect_chunked = True
+        self._add(mount_pattern(path), methods, endpoint, route)
 
     def listen(self, host: str = "127.0.0.1", port: int = 0) -> int:
         """Binds an address and gives the port; may be called for several.
@@ -405,6 +438,29 @@ def _new_server(settings: Settings, error: Error) -> ServerPointer:
     core.log_level = LOG_LEVELS[settings.log_level]
     core.access_log = settings.access_log
     return lib.pyrs_server_new(core, error)
+
+
+def _cgi_endpoint(
+    folder: str | os.PathLike[str], options: CgiOptions, error: Error
+) -> EndpointPointer:
+    """The core copies the strings, so they have to live only until it returns."""
+    texts = [ffi.new("char[]", os.fsencode(entry)) for entry in options.env]
+    environment = ffi.new("char *[]", texts)
+    path = ffi.new("char[]", os.fsencode(folder))
+    core = ffi.new("struct pyrs_cgi_settings *")
+    lib.pyrs_cgi_settings_init(core)
+    core.folder = path
+    core.environment = environment
+    core.environment_count = len(texts)
+    core.timeout_ms = _milliseconds(options.timeout)
+    core.processes_max = options.processes or core.processes_max
+    core.waiting_max = options.waiting
+    core.head_bytes_max = options.output_head
+    core.memory_bytes_max = options.memory
+    core.cpu_seconds_max = options.cpu
+    core.follow_symlinks = options.follow_symlinks
+    core.pass_authorization = options.pass_authorization
+    return lib.pyrs_endpoint_cgi(core, error)
 
 
 def mount_pattern(path: str) -> str:

@@ -276,7 +276,7 @@ def test_a_key_that_stands_twice_is_a_fault(faults: Faults) -> None:
         (
             '"path": "/"',
             'modules[0]: found no endpoint, expected "module" and "handler", or '
-            '"native" and "symbol"',
+            '"native" and "symbol", or "cgi"',
         ),
         (
             '"path": "/", "module": "m"',
@@ -315,6 +315,20 @@ def test_a_key_that_stands_twice_is_a_fault(faults: Faults) -> None:
             'modules[0].clas: unknown key; did you mean "class"?',
         ),
         (
+            '"path": "/", "cgi": "c", "timeout": -1',
+            "modules[0].timeout: found -1, expected a number from 0 to 86400",
+        ),
+        (
+            '"path": "/", "cgi": "c", "env": ["A=1", "2=B"]',
+            'modules[0].env[1]: found "2=B", expected the name of a variable, or '
+            '"NAME=value"',
+        ),
+        (
+            '"path": "/", "cgi": "c", "run": "loop"',
+            "modules[0]: found two endpoints (Python method and CGI folder), "
+            "expected one",
+        ),
+        (
             '"path": "/", "module": "m", "handler": ""',
             'modules[0].handler: found "", expected text that is not empty',
         ),
@@ -325,7 +339,7 @@ def test_a_faulty_entry(faults: Faults, entry: str, message: str) -> None:
     assert [fault.split(": ", 1)[1] for fault in told] == [message]
 
 
-@pytest.mark.parametrize("kind", ["static", "cgi", "wsgi"])
+@pytest.mark.parametrize("kind", ["static", "wsgi"])
 def test_an_endpoint_of_an_unknown_kind_is_an_unknown_key(
     faults: Faults, kind: str
 ) -> None:

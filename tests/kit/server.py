@@ -323,7 +323,11 @@ def _entry(route: str, target: str | Mapping[str, Any]) -> dict[str, Any]:
     if methods:
         entry["methods"] = methods.split(",")
     if not isinstance(target, str):
-        return {**entry, "module": "main", **target}
+        return {
+            **entry,
+            **({"module": "main"} if "handler" in target else {}),
+            **target,
+        }
     if target.startswith("native:"):
         symbol = target.removeprefix("native:")
         return {**entry, "native": str(native_library()), "symbol": symbol}

@@ -1,0 +1,26 @@
+/* folder_walk.h - opening what lies below a folder name by name, where the system has
+ * no call that does it at once (folder.h).
+ *
+ * No name is ever opened through a link: one that turns out to be a link is read, and
+ * its names take its place. ".." goes back to the folder that the walk came from, so
+ * that a folder which is moved elsewhere meanwhile leads nobody out.
+ */
+#ifndef PYRS_SERVE_FOLDER_WALK_H
+#define PYRS_SERVE_FOLDER_WALK_H
+
+#include <fcntl.h>
+
+/* How a folder is held, and one on the way. */
+#ifdef O_PATH
+#define FOLDER_FLAGS (O_PATH | O_DIRECTORY | O_CLOEXEC)
+#else
+#define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+#endif
+
+/* How what is asked for is opened: nothing is waited for, no terminal taken. */
+#define FOLDER_OPEN_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+
+/* As folder_open, of a path that is not empty. */
+int folder_walk(int folder, const char *path);
+
+#endif
