@@ -134,17 +134,17 @@ def _read(descriptor: int) -> bytes:
 class Template:
     """A template, and this process in the place of the server."""
 
-    def __init__(self, *arguments: str, python: str = sys.executable) -> None:
+    def __init__(self, *modules: str, **environment: str) -> None:
         self._control, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.settimeout(TIMEOUT)
         self._ids = 0
         with there:
             self.process = subprocess.Popen(
-                [python, str(TEMPLATE), *arguments],
+                [sys.executable, str(TEMPLATE), *modules],
                 stdin=there.fileno(),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                env={"PATH": os.environ["PATH"]},
+                env={"PATH": os.environ["PATH"], **environment},
                 text=True,
                 start_new_session=True,
             )

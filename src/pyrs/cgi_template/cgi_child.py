@@ -162,19 +162,30 @@ def _exit_status(code: object) -> int:
 
 
 def _report(error: BaseException) -> int:
-    """The traceback, without the frames that a fresh process does not have."""
-    frame = error.__traceback__
-    while frame and frame.tb_frame.f_globals.get("__name__") in (
-        __name__,
-        compile_script.__module__,
-    ):
-        frame = frame.tb_next
-    error = error.with_traceback(frame)
+    """Says what the script has not caught, as a fresh process does."""
+    error = _without_own_frames(error)
     try:
-        sys.excepthook(type(error), error, frame)
-    except BaseException:
-        traceback.print_exc()
+        sys.excepthook(type(error), error, error.__traceback__)
+    except BaseException as failure:
+        if failure.__context__ is error:
+            failure.__context__ = None
+        print("Error in sys.excepthook:", file=sys.stderr)
+        _print(_without_own_frames(failure))
+        print("\nOriginal exception was:", file=sys.stderr)
+        _print(error)
     return -signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
+
+
+def _print(error: BaseException) -> None:
+    traceback.print_exception(type(error), error, error.__traceback__)
+
+
+def _without_own_frames(error: BaseException) -> BaseException:
+    own = (__name__, compile_script.__module__)
+    entry = error.__traceback__
+    while entry and entry.tb_frame.f_globals.get("__name__") in own:
+        entry = entry.tb_next
+    return error.with_traceback(entry)
 
 
 # ---- to end ----
@@ -187,11 +198,12 @@ def _end(status: int, shared: frozenset[str]) -> NoReturn:
         threading._shutdown()
     atexit._run_exitfuncs()
     is_flushed = _flush_standard()
+    gc.collect()
     _take_apart(
         [name for name in sys.modules if name not in shared or name == "__main__"]
     )
     _flush_files()
-    is_flushed = _flush_standard() and is_flushed
+    is_flushed = is_flushed and _flush_standard()
     if status < 0:
         signal.signal(-status, signal.SIG_DFL)
         os.kill(os.getpid(), -status)
