@@ -234,6 +234,11 @@ struct pyrs_cgi_settings {
     uint32_t cpu_seconds_max;  /* processor time of a process */
     bool follow_symlinks;      /* links may lead out of the folder */
     bool pass_authorization;   /* programs see the Authorization header */
+    const char *template_file; /* pyrs/cgi_template/cgi_template.py: Python scripts are
+                                  forks of a process that has their interpreter loaded;
+                                  NULL: fresh processes, as all others */
+    const char *const *preload; /* names of modules that it imports besides */
+    size_t preload_count;
 };
 
 void pyrs_cgi_settings_init(struct pyrs_cgi_settings *settings);

@@ -66,6 +66,9 @@ class CgiSettings(CData):
     cpu_seconds_max: int
     follow_symlinks: bool
     pass_authorization: bool
+    template_file: CData
+    preload: CData
+    preload_count: int
 
 @type_check_only
 class ServerPointer(CData): ...

@@ -303,6 +303,8 @@ def _add_route(file: ProjectFile, server: Server, key: str, entry: Entry) -> Non
         folder = file.folder / entry.cgi
         if not folder.is_dir():
             raise Missing("cgi", f"there is no folder {folder}")
+        if entry.preload and not entry.warm:
+            raise Missing("preload", 'this needs "warm": true beside it')
         if not is_faulty:
             server.add_cgi(entry.path, folder, methods, entry_cgi_options(entry))
         return

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakMethod
@@ -58,6 +60,7 @@ BODY_MODES = ("whole", "stream")
 # What the core answers by itself, and lets an endpoint answer instead.
 CORE_STATUSES = (404, 405)
 DEFAULT_CGI_OPTIONS = CgiOptions()
+TEMPLATE_FILE = Path(__file__).with_name("cgi_template") / "cgi_template.py"
 # For asyncio to end, when running requests were cut off already.
 HASTY_STOP_SECONDS = 1.0
 
@@ -444,9 +447,16 @@ def _cgi_endpoint(
     folder: str | os.PathLike[str], options: CgiOptions, error: Error
 ) -> EndpointPointer:
     """The core copies the strings, so they have to live only until it returns."""
-    texts = [ffi.new("char[]", os.fsencode(entry)) for entry in options.env]
+
+    def text(value: str | os.PathLike[str]) -> CData:
+        return ffi.new("char[]", os.fsencode(value))
+
+    texts = [text(entry) for entry in _program_environment(options.env)]
     environment = ffi.new("char *[]", texts)
-    path = ffi.new("char[]", os.fsencode(folder))
+    modules = [text(name) for name in options.preload]
+    preload = ffi.new("char *[]", modules)
+    template = text(TEMPLATE_FILE)
+    path = text(folder)
     core = ffi.new("struct pyrs_cgi_settings *")
     lib.pyrs_cgi_settings_init(core)
     core.folder = path
@@ -460,7 +470,20 @@ def _cgi_endpoint(
     core.cpu_seconds_max = options.cpu
     core.follow_symlinks = options.follow_symlinks
     core.pass_authorization = options.pass_authorization
+    core.template_file = template if options.warm else ffi.NULL
+    core.preload = preload
+    core.preload_count = len(modules)
     return lib.pyrs_endpoint_cgi(core, error)
+
+
+def _program_environment(given: list[str]) -> list[str]:
+    """With a PATH, if none is given, on which this very Python comes first: so scripts
+    that begin with "#!/usr/bin/env python3" have pyrs, whoever has started it."""
+    if any(entry.partition("=")[0] == "PATH" for entry in given):
+        return given
+    own = str(Path(sys.executable).parent)
+    others = os.environ.get("PATH", os.defpath)
+    return [*given, f"PATH={own}{os.pathsep}{others}"]
 
 
 def mount_pattern(path: str) -> str:
