@@ -14,6 +14,8 @@
 
 #include "../pyrs.h"
 
+struct site;
+
 /* How a thread enters and leaves the language that some endpoints are written in. One
  * per server. */
 struct interpreter {
@@ -49,6 +51,12 @@ struct endpoint_class {
     /* After `answer` was called for some exchanges, for one of their endpoints: now who
      * has them may be woken, once for all. As notify. NULL if nobody is. */
     void (*wake)(struct pyrs_endpoint *endpoint);
+    /* Before the server accepts anything, and after its last exchange has ended; from
+     * the thread that runs the server, not attached. False with an error: the server
+     * does not run. NULL if there is nothing to do. */
+    bool (*start)(struct pyrs_endpoint *endpoint, const struct site *site,
+                  struct pyrs_error *error);
+    void (*stop)(struct pyrs_endpoint *endpoint);
 };
 
 struct pyrs_endpoint {
