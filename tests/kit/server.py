@@ -15,6 +15,7 @@ that the test did not expect, exit status 0.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import re
@@ -362,7 +363,7 @@ def native_library() -> Path:
     from pyrs.include import include_folder
 
     folder = tempfile.TemporaryDirectory(prefix="pyrs-native-")
-    _folders.append(folder)  # until the tests are over
+    atexit.register(folder.cleanup)
     library = Path(folder.name) / "native.so"
     compiler = os.environ.get("CC", "cc")
     options = ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror"]
@@ -375,6 +376,3 @@ def native_library() -> Path:
         env=plain_environment(),
     )
     return library
-
-
-_folders: list[Any] = []
