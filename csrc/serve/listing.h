@@ -2,13 +2,13 @@
  * person.
  *
  * Folders first, sorted as the query asks ("sort=name|size|date&order=asc|desc"; what
- * it asks wrongly is as if it were not asked). The page needs no script and nothing from
- * elsewhere, so its fields allow nothing but its own style. Shown are regular files and
- * folders whose names are not hidden (hidden_name.h), symbolic links as what they lead
- * to. Names may hold any byte.
+ * it asks wrongly is as if it were not asked). The page needs no script and nothing
+ * from elsewhere, so its fields allow nothing but its own style. Shown are regular
+ * files and folders whose names are not hidden (hidden_name.h), symbolic links as what
+ * they lead to. Names may hold any byte.
  *
  * Blocks for as long as the folder takes to read, so it is called within a step.
- * Reading order: listing_entries.h, listing_page.h, page_text.h.
+ * Reading order: listing.c, listing_entries.h, listing_page.h, page_text.h.
  */
 #ifndef PYRS_SERVE_LISTING_H
 #define PYRS_SERVE_LISTING_H
@@ -17,8 +17,8 @@
 
 #include "../http/slice.h"
 
-/* More entries than a person looks through; as many take some 20 ms and 3 MB. A folder
- * that has more is shown in part, and the page says so. */
+/* More entries than a person looks through; as many take some 50 ms of processor time
+ * and 2 MB. A folder that has more is shown in part, and the page says so. */
 enum { LISTING_ENTRIES_MAX = 10000 };
 
 /* What a symbolic link of that name in the folder leads to, if it would be served;
@@ -26,12 +26,12 @@ enum { LISTING_ENTRIES_MAX = 10000 };
 typedef bool listing_follow(void *context, const char *name, struct stat *facts);
 
 struct listing {
-    int folder;         /* open for reading: listing_write closes it in any case */
-    slice path;         /* decoded, from the root of all, with the slash at its end:
-                           "/files/docs/" */
-    size_t root_length; /* how much of it leads to the folder that is served: 7, for
-                           "/files/". There no link leads further up */
-    slice query;        /* raw, without its question mark */
+    int folder;             /* open for reading: listing_write closes it in any case */
+    slice path;             /* decoded, from the root of all, with the slash at its end:
+                               "/files/docs/" */
+    size_t root_length;     /* how much of it leads to the folder that is served: 7, for
+                               "/files/". There no link leads further up */
+    slice query;            /* raw, without its question mark */
     uint32_t entries_max;   /* LISTING_ENTRIES_MAX */
     listing_follow *follow; /* NULL: symbolic links are not shown */
     void *context;          /* follow's */

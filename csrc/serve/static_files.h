@@ -11,6 +11,8 @@
 #include "folder.h"
 #include "media_types.h"
 
+enum { CACHE_CONTROL_BYTES_MAX = 1000 };
+
 struct static_files {
     struct pyrs_endpoint endpoint;
     struct folder folder;

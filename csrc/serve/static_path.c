@@ -18,13 +18,12 @@ static bool names_may_be_there(slice rest)
     return true;
 }
 
-bool static_path_read(struct static_path *path, slice rest, bool is_folder)
+bool static_path_read(struct static_path *path, slice rest)
 {
     if (rest.length > 0 && rest.bytes[rest.length - 1] == '/')
         rest.length--;
     if (rest.length >= PATH_MAX || !names_may_be_there(rest))
         return false;
-    path->is_folder = is_folder;
     path->length = rest.length;
     if (rest.length > 0)
         memcpy(path->text, rest.bytes, rest.length);

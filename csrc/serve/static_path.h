@@ -10,7 +10,6 @@
 enum { STATIC_SUFFIX_BYTES_MAX = 256 };
 
 struct static_path {
-    bool is_folder; /* asked for with a slash at its end */
     size_t length;
     char
         text[PATH_MAX + STATIC_SUFFIX_BYTES_MAX]; /* terminated; no slash at its ends */
@@ -19,7 +18,7 @@ struct static_path {
 /* `rest` is resolved (http/target.h): no "." and no "..", no two slashes in a row, NUL
  * for an encoded slash. False if nothing can be there: an encoded slash, a hidden name
  * (hidden_name.h), more bytes than paths have. */
-bool static_path_read(struct static_path *path, slice rest, bool is_folder);
+bool static_path_read(struct static_path *path, slice rest);
 
 /* Writes the path of a resolved URL path for a Location header, so that it leads to
  * this server whatever its names are: one slash first, everything else encoded that a

@@ -5,9 +5,10 @@
     pyrs FOLDER            serve the files of a folder
     pyrs new FOLDER        begin a project
     pyrs check [PROJECT]   load and check one
+    pyrs compress FOLDER   make compressed siblings of its files
 
-`new` and `check` are commands only as the first word; a file of that name is ./new.
-What any other word stands for is found out by pyrs.target.
+`new`, `check` and `compress` are commands only as the first word; a file of that name
+is ./new. What any other word stands for is found out by pyrs.target.
 The ranges of options are those of pyrs.config. A wrong word gives one message and exit
 status 2, any other failure one message and 1.
 """
@@ -24,6 +25,7 @@ import click
 import msgspec.inspect
 
 import pyrs
+from pyrs.compress_report import compress_folder
 from pyrs.config import Entry, Project
 from pyrs.errors import PyrsError
 from pyrs.new import new_project
@@ -59,6 +61,7 @@ EPILOG: Final = """\b
 Commands:
   pyrs new FOLDER        begin a project: a folder with a copy of the template
   pyrs check [PROJECT]   load and check a project, print its routes, serve nothing
+  pyrs compress FOLDER   make .br, .zst and .gz siblings of the files in a folder
 
 Options stand above the keys of the project file, which are explained in
 docs/configuration.md."""
@@ -72,7 +75,11 @@ def entry_point() -> None:
 def main(argv: Sequence[str]) -> int:
     """Runs a command line, without the program's name, and gives the exit status."""
     words = list(argv)
-    commands = {"new": new_command, "check": check_command}
+    commands = {
+        "new": new_command,
+        "check": check_command,
+        "compress": compress_command,
+    }
     command, name = serve_command, "pyrs"
     if words and words[0] in commands:
         command, name = commands[words[0]], f"pyrs {words[0]}"
@@ -297,6 +304,24 @@ def check_command(word: str | None) -> None:
         click.echo("  ".join(cells).rstrip())
     routes = "1 route" if len(rows) == 1 else f"{len(rows)} routes"
     click.echo(f"{target}: {routes}, no fault")
+
+
+@click.command(context_settings=CONTEXT)
+@click.argument("folder")
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 1024),
+    metavar="N",
+    help="Files at a time; one for each processor by default.",
+)
+@click.option("-f", "--force", is_flag=True, help="Make again what is there already.")
+@click.option("-v", "--verbose", is_flag=True, help="Name every file.")
+def compress_command(
+    folder: str, threads: int | None, force: bool, verbose: bool
+) -> None:
+    """Make siblings of the files in a FOLDER (.br, .zst and .gz) that a static entry
+    sends to clients that take them."""
+    compress_folder(folder, threads=threads, force=force, every=verbose)
 
 
 def _row(entry: Entry) -> tuple[str, str, str]:

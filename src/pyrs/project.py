@@ -291,47 +291,82 @@ def endpoint_name(entry: Entry) -> str:
     """What logs and `pyrs check` call the endpoint: "main.Api.hello_request"."""
     if isinstance(entry.native, str):
         return f"{entry.symbol} in {entry.native}"
-    if isinstance(entry.static, str):
-        return f"the files in {entry.static}"
     if isinstance(entry.wsgi, str):
         return entry.wsgi
+    if isinstance(entry.static, str):
+        return f"the files in {entry.static}"
     parts = (entry.module, entry.class_, entry.handler)
     return ".".join(part for part in parts if isinstance(part, str))
 
 
 def _add_route(file: ProjectFile, server: Server, key: str, entry: Entry) -> None:
-    methods = None if isinstance(entry.methods, UnsetType) else entry.methods
-    is_faulty = not entry.path or methods == []
-    if isinstance(entry.native, str) and isinstance(entry.symbol, str):
-        library = file.folder / entry.native
-        if not library.is_file():
-            raise Missing("native", f"there is no file {library}")
-        if not is_faulty:
-            server.add_native(entry.path, library, entry.symbol, methods)
-        return
-    if isinstance(entry.static, str):
-        folder = file.folder / entry.static
-        if not folder.is_dir():
-            raise Missing("static", f"there is no folder {folder}")
-        if methods:
-            raise Missing("methods", "static files answer GET and HEAD: leave it out")
-        if not is_faulty:
-            options = {name: getattr(entry, name) for name in STATIC_OPTIONS}
-            server.add_static(entry.path, folder, **options)
-        return
-    name = endpoint_name(entry)
+    """What the entry names is looked for even if its path or methods are faulty."""
+    if isinstance(entry.native, str):
+        _add_native(file, server, entry)
+    elif isinstance(entry.static, str):
+        _add_static(file, server, entry)
+    elif isinstance(entry.wsgi, str):
+        _add_wsgi(file, server, entry)
+    else:
+        _add_method(file, server, key, entry)
+
+
+def _is_whole(entry: Entry) -> bool:
+    return bool(entry.path) and entry.methods != []
+
+
+def _methods(entry: Entry) -> list[Any] | None:
+    return None if isinstance(entry.methods, UnsetType) else list(entry.methods)
+
+
+def _add_native(file: ProjectFile, server: Server, entry: Entry) -> None:
+    assert isinstance(entry.native, str)
+    assert isinstance(entry.symbol, str)
+    library = file.folder / entry.native
+    if not library.is_file():
+        raise Missing("native", f"there is no file {library}")
+    if _is_whole(entry):
+        server.add_native(entry.path, library, entry.symbol, _methods(entry))
+
+
+def _add_static(file: ProjectFile, server: Server, entry: Entry) -> None:
+    assert isinstance(entry.static, str)
+    folder = file.folder / entry.static
+    if not folder.is_dir():
+        raise Missing("static", f"there is no folder {folder}")
+    if _methods(entry):
+        raise Missing("methods", "static files answer GET and HEAD: leave it out")
+    if _is_whole(entry):
+        options = {name: getattr(entry, name) for name in STATIC_OPTIONS}
+        server.add_static(entry.path, folder, **options)
+
+
+def _add_wsgi(file: ProjectFile, server: Server, entry: Entry) -> None:
+    assert isinstance(entry.wsgi, str)
+    application = find_application(file.folder, entry.wsgi)
     body = None if isinstance(entry.body, UnsetType) else entry.body
-    if isinstance(entry.wsgi, str):
-        application = find_application(file.folder, entry.wsgi)
-        if not is_faulty:
-            server.add_wsgi(
-                entry.path, application, methods, name, run=entry.run, body=body
-            )
-        return
+    if _is_whole(entry):
+        server.add_wsgi(
+            entry.path,
+            application,
+            _methods(entry),
+            endpoint_name(entry),
+            run=entry.run,
+            body=body,
+        )
+
+
+def _add_method(file: ProjectFile, server: Server, key: str, entry: Entry) -> None:
     handler = _handler(file, server, key, entry)
-    if not is_faulty:
+    body = "whole" if isinstance(entry.body, UnsetType) else entry.body
+    if _is_whole(entry):
         server.add_route(
-            entry.path, handler, methods, name, run=entry.run, body=body or "whole"
+            entry.path,
+            handler,
+            _methods(entry),
+            endpoint_name(entry),
+            run=entry.run,
+            body=body,
         )
 
 

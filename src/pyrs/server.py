@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO, cast
@@ -28,7 +30,7 @@ from pyrs.config import BodyMode, LogLevel, RunMode, Settings, validate
 from pyrs.errors import ClientDisconnected, PyrsError
 from pyrs.form import FormLimits
 from pyrs.forwarded import TrustedProxies
-from pyrs.hooks import ErrorHandler, Handler, Hooks, is_async_handler
+from pyrs.hooks import NO_FILE, ErrorHandler, Handler, Hooks, is_async_handler
 from pyrs.lifespan import Lifespan, MakeError
 
 if TYPE_CHECKING:
@@ -301,7 +303,8 @@ class Server:
 
         SIGINT and SIGTERM stop the server, a second one at once, and SIGUSR1 reopens
         the log, if `handle_signals`: by default in the main thread, and only there.
-        Instances are started before and stopped after. Raises PyrsError if the server
+        Instances are started before and stopped after, when a signal does again what it
+        did before, so that it ends a stop that hangs. Raises PyrsError if the server
         could not go on, or an instance not be started.
         """
         if handle_signals is None:
@@ -318,8 +321,10 @@ class Server:
             finished = lib.pyrs_server_run(pointer, handle_signals, error)
         finally:
             self._running = False
-            self._lifespan.stop()
-            self._asyncio.stop(self._stop_seconds if finished else HASTY_STOP_SECONDS)
+            seconds = self._stop_seconds if finished else HASTY_STOP_SECONDS
+            with _signals_let_through(handle_signals):
+                self._lifespan.stop()
+                self._asyncio.stop(seconds)
         if not finished and ffi.string(error.message):
             raise PyrsError(_message(error))
         return finished
@@ -423,7 +428,8 @@ class Server:
                 "info", f'"{line}" {name}: the request\'s body did not come whole'
             )
         else:
-            self._log("error", f'"{line}" {describe_exception(name, what, error)}')
+            level: LogLevel = "warning" if what == NO_FILE else "error"
+            self._log(level, f'"{line}" {describe_exception(name, what, error)}')
 
     def _log_exception(self, what: str, error: BaseException) -> None:
         self._log("error", describe_exception(what, "raised", error))
@@ -454,6 +460,20 @@ def _route_options(
     options.run = RUN_MODES[run]
     options.stream_body = body == "stream"
     return options
+
+
+@contextmanager
+def _signals_let_through(handled: bool) -> Iterator[None]:
+    """Callers may have blocked them until the core took them."""
+    if not handled:
+        yield
+        return
+    ending = {signal.SIGINT, signal.SIGTERM}
+    before = signal.pthread_sigmask(signal.SIG_UNBLOCK, ending)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _weakly(method: Callable[..., None]) -> Callable[..., None]:

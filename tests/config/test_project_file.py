@@ -82,11 +82,11 @@ def test_every_key_is_read(read: Reader) -> None:
             {"path": "/a", "methods": ["GET"], "module": "m", "class": "C",
              "handler": "h", "run": "thread", "body": "stream"},
             {"path": "/b", "native": "./b.so", "symbol": "b"},
-            {"path": "/c", "static": "c", "index": "", "listing": true,
-             "follow_symlinks": true, "cache_control": "no-cache",
-             "media_types": {"gmi": "text/gemini"}, "precompressed": false,
-             "charset": "utf-8"},
-            {"path": "/d", "wsgi": "m:a", "run": "loop", "body": "whole"},
+            {"path": "/c", "wsgi": "m:a", "run": "loop", "body": "whole"},
+            {"path": "/d", "static": "c", "index": "", "listing": true,
+              "follow_symlinks": true, "cache_control": "no-cache",
+              "media_types": {"gmi": "text/gemini"}, "precompressed": false,
+              "charset": "utf-8"},
           ],
         }"""
     )
@@ -128,11 +128,11 @@ def test_every_key_is_read(read: Reader) -> None:
     assert (first.run, first.body) == ("thread", "stream")
     assert (second.run, second.body) == ("auto", UNSET)
     assert (second.native, second.symbol) == ("./b.so", "b")
-    assert (third.static, third.index, third.listing) == ("c", "", True)
-    assert (third.follow_symlinks, third.precompressed) == (True, False)
-    assert (third.cache_control, third.charset) == ("no-cache", "utf-8")
-    assert third.media_types == {"gmi": "text/gemini"}
-    assert (fourth.wsgi, fourth.run, fourth.body) == ("m:a", "loop", "whole")
+    assert (third.wsgi, third.run, third.body) == ("m:a", "loop", "whole")
+    assert (fourth.static, fourth.index, fourth.listing) == ("c", "", True)
+    assert (fourth.follow_symlinks, fourth.precompressed) == (True, False)
+    assert (fourth.cache_control, fourth.charset) == ("no-cache", "utf-8")
+    assert fourth.media_types == {"gmi": "text/gemini"}
 
 
 def test_all_faults_are_told_at_once(faults: Faults) -> None:

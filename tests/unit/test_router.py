@@ -595,7 +595,7 @@ paths = st.builds(
 method_lists = st.none() | st.lists(st.sampled_from(METHODS), min_size=1, unique=True)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     wanted=st.lists(st.tuples(patterns(), method_lists), max_size=12),
     requests=st.lists(st.tuples(st.sampled_from([*METHODS, "PUT"]), paths), min_size=1),
