@@ -42,7 +42,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "mixed" / "inner" / "most").mkdir(parents=True)
     (root / "indexed").mkdir()
     (root / "empty").mkdir()
-    (root / "favicon.ico").touch()  # browsers complain of one that is missing
+    (root / "favicon.ico").touch()  # asked for beside a file that is looked at
     (root / "indexed/index.html").write_text("an index")
     for at, (name, size) in enumerate(NAMES.items()):
         path = root / "mixed" / os.fsdecode(name)
