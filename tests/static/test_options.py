@@ -107,3 +107,16 @@ def test_what_cannot_be_served_is_refused_at_the_start(tmp_path: Path) -> None:
         server.add_static("/", tmp_path)
         with pytest.raises(PyrsError, match="same path"):
             server.add_static("/*", tmp_path)
+
+
+def test_what_may_not_be_read_is_403(serve: Serve, root: Path) -> None:
+    entry = {"static": str(root), "listing": True}
+    server = serve("", {"/": entry}, heeds_permissions=True)
+    (root / "a.txt").chmod(0)
+    (root / "docs").chmod(0)
+    for path in ("/a.txt", "/docs/", "/docs/start.htm"):
+        assert server.ask(get(path)).status == 403
+    (root / "docs").chmod(0o300)  # names may be tried, but not listed
+    assert server.ask(get("/docs/start.htm")).status == 200
+    assert server.ask(get("/docs/")).status == 403
+    (root / "docs").chmod(0o700)
