@@ -217,14 +217,15 @@ static void send_unsatisfiable(const struct file_answer *answer)
     send_page(answer, 416, slice_of(text, length));
 }
 
-/* With a head that is made already. */
+/* With a head that is made already: held ready, another status, a method that the file
+ * is only an outcome of, or the part that its endpoint has chosen. */
 static void send_with_head(const struct file_answer *answer,
-                           const struct pyrs_response *head)
+                           const struct pyrs_response *head, struct byte_range part)
 {
-    struct range_set all = {1, {{0, answer->length}}};
+    struct range_set set = {1, {part}};
 
-    answer_begin(answer->exchange, head, (int64_t)answer->length);
-    write_body(answer, NULL, &all);
+    answer_begin(answer->exchange, head, (int64_t)part.length);
+    write_body(answer, NULL, &set);
 }
 
 /* ---- which of them ---- */
@@ -276,10 +277,19 @@ static void send_as_asked_for(const struct file_answer *answer,
 /* Of another method the file is what came of it, not what it is about: by now it would
  * be too late for a condition (13.2.1), and a tag would name something else. The same
  * holds for other statuses. */
-static bool may_be_asked_for(const struct pyrs_exchange *exchange, uint32_t status)
+static bool may_be_asked_for(const struct pyrs_exchange *exchange,
+                             const struct pyrs_response *response)
 {
-    return status == 200 && (exchange->head.method == METHOD_GET ||
-                             exchange->head.method == METHOD_HEAD);
+    return response->status == 200 && !response->file->is_plain &&
+           (exchange->head.method == METHOD_GET ||
+            exchange->head.method == METHOD_HEAD);
+}
+
+static struct byte_range part_of(const struct file_answer *answer,
+                                 const struct pyrs_file *file)
+{
+    return file->is_plain ? (struct byte_range){file->offset, file->length}
+                          : (struct byte_range){0, answer->length};
 }
 
 static void send_opened(struct file_answer *answer,
@@ -292,8 +302,8 @@ static void send_opened(struct file_answer *answer,
     answer->length = (uint64_t)facts->st_size;
     answer->content_type =
         slice_of(response->content_type.bytes, response->content_type.length);
-    if (!may_be_asked_for(exchange, response->status)) {
-        send_with_head(answer, response);
+    if (!may_be_asked_for(exchange, response)) {
+        send_with_head(answer, response, part_of(answer, response->file));
         return;
     }
     file_fields_init(&fields, response, facts, service_of_answer(answer)->loop.clock);
@@ -346,7 +356,7 @@ static void send_ready(const struct file_answer *answer,
     if (stored->bytes)
         answer_whole(answer->exchange, &response);
     else
-        send_with_head(answer, &response);
+        send_with_head(answer, &response, (struct byte_range){0, answer->length});
 }
 
 void file_response_send_stored(struct pyrs_exchange *exchange,

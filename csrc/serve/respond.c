@@ -10,6 +10,9 @@
 #include "runner.h"
 #include "steps.h"
 
+/* Between two looks at a client that takes nothing. */
+enum { WAIT_MS_MAX = 32 };
+
 /* A handler need not know on which side it is: every call asks again. At home the step
  * stands still until runner_enter_again, so that the loop cannot be taken; away it goes
  * on at once, since the watch may have to relieve a visitor. */
@@ -37,6 +40,13 @@ void respond_let_go(struct pyrs_exchange *exchange, bool answered)
         exchange->runner->outcome = STEP_ENDED;
     }
     runner_enter_again(exchange->runner);
+}
+
+/* Goes on with the step, whichever side it is on. */
+static void go_on(struct pyrs_exchange *exchange, bool home)
+{
+    if (home)
+        runner_enter_again(exchange->runner);
 }
 
 /* A mistake in an endpoint must not become bytes that a client takes for another
@@ -131,8 +141,10 @@ void pyrs_exchange_respond(struct pyrs_exchange *exchange,
 
     if (!may_answer(exchange, response->status)) {
         drop(response);
-        if (exchange->answered)
+        if (exchange->answered) {
+            go_on(exchange, home);
             return;
+        }
         response = &FAULT;
     }
     exchange->answered = true;
@@ -197,8 +209,10 @@ enum pyrs_flow pyrs_exchange_begin(struct pyrs_exchange *exchange,
     struct pyrs_response head = *response;
     struct mail *mail;
 
-    if (!may_answer(exchange, response->status))
+    if (!may_answer(exchange, response->status)) {
+        go_on(exchange, home);
         return tell(exchange, PYRS_FLOW_GONE);
+    }
     exchange->answered = true;
     if (home) {
         answer_begin(exchange, response, body_bytes);
@@ -267,12 +281,44 @@ enum pyrs_flow pyrs_exchange_flow(struct pyrs_exchange *exchange)
     return tell_and_go_on(exchange);
 }
 
+static bool drives(const struct runner *runner)
+{
+    return runner->role == RUNNER_DRIVES;
+}
+
+/* The watch takes the loop from a step that stands still. */
+static void wait_to_lose_loop(const struct runner *runner)
+{
+    while (!atomic_load_explicit(&runner->challenged, memory_order_relaxed))
+        uv_sleep(1);
+}
+
+bool pyrs_exchange_wait(struct pyrs_exchange *exchange)
+{
+    const struct runner *runner = exchange->runner;
+    unsigned ms = 1;
+
+    while (pyrs_exchange_flow(exchange) == PYRS_FLOW_PAUSE) {
+        if (!drives(runner)) {
+            uv_sleep(ms);
+            ms = ms < WAIT_MS_MAX ? ms * 2 : ms;
+        } else if (runner->crew && http1_settings(exchange->http1)->handoff_after_us) {
+            wait_to_lose_loop(runner);
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
 void pyrs_exchange_end(struct pyrs_exchange *exchange, bool complete)
 {
     bool home = is_home(exchange);
 
-    if (is_over(exchange))
+    if (is_over(exchange)) {
+        go_on(exchange, home);
         return;
+    }
     if (exchange->runner)
         exchange->runner->outcome = STEP_ENDED;
     if (!home) {

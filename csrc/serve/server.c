@@ -122,7 +122,8 @@ struct pyrs_server *pyrs_server_new(const struct pyrs_settings *settings,
     server->connections.paused = on_accept_pause;
     server->connections.context = server;
     server->site = site_of(settings);
-    server->site.log = log_open(settings->log_path, settings->log_level);
+    server->site.log = log_open(settings->log_path, settings->log_level,
+                                settings->log_short ? LOG_SHORT : LOG_DATED);
     if (!server->site.log || !server->site.router) {
         error_set(error, errno, "cannot open the log%s%s: %s",
                   settings->log_path ? " " : "",

@@ -45,12 +45,15 @@ class Settings(CData):
     handler_threads: int
     log_path: CData
     log_level: int
+    log_short: bool
     access_log: bool
 
 @type_check_only
 class RouteOptions(CData):
     run: int
     stream_body: bool
+    own_options: bool
+    stream_bytes_min: int
 
 @type_check_only
 class StaticOptions(CData):

@@ -25,6 +25,8 @@ _MORE_TYPES: Final = {
     ".md": "text/markdown",
     ".mjs": "text/javascript",
     ".opus": "audio/ogg",
+    ".otf": "font/otf",
+    ".ttf": "font/ttf",
     ".wasm": "application/wasm",
     ".webmanifest": "application/manifest+json",
     ".webp": "image/webp",

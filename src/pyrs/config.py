@@ -28,6 +28,7 @@ __all__ = [
     "ErrorHandler",
     "Limits",
     "LogLevel",
+    "LogStyle",
     "Middleware",
     "Project",
     "RunMode",
@@ -42,6 +43,7 @@ MIB = 1024 * KIB
 DAY = 86_400
 
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
+LogStyle: TypeAlias = Literal["dated", "short"]
 RunMode: TypeAlias = Literal["auto", "loop", "thread"]
 BodyMode: TypeAlias = Literal["whole", "stream"]
 
@@ -324,6 +326,15 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
             extra={"expected": '"debug", "info", "warning" or "error"'},
         ),
     ] = "warning"
+    log_style: Annotated[
+        LogStyle,
+        Meta(
+            description="How a record begins: `dated`: with time and level; `short`: "
+            "with the level, for where the time is added by whoever takes the log "
+            "(journald, Docker); lines for requests then end with the status.",
+            extra={"expected": '"dated" or "short"'},
+        ),
+    ] = "dated"
     limits: Annotated[Limits, Meta(description="How much a client may send.")] = (
         Limits()
     )
@@ -384,22 +395,41 @@ class Entry(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tru
     run: Annotated[
         RunMode,
         Meta(
-            description="Where the handler runs: `loop` on the event loop's thread, "
-            "which costs nothing and must not block; `thread` on a thread of its own; "
+            description="Where the handler or application runs: `loop` on the event "
+            "loop's thread, which costs nothing and must not block; `thread` on a "
+            "thread of its own; "
             "`auto` on the loop until it blocks. An `async def` handler runs on the "
             "asyncio loop, whatever stands here.",
             extra={"expected": '"auto", "loop" or "thread"'},
         ),
     ] = "auto"
-    body: Annotated[
-        BodyMode,
-        Meta(
-            description="When the handler is called: `whole`: when the body is there; "
-            "`stream`: when the head is, the body to be read as it arrives, by "
-            "`request.stream()`.",
-            extra={"expected": '"whole" or "stream"'},
-        ),
-    ] = "whole"
+    body: (
+        Annotated[
+            BodyMode,
+            Meta(
+                description="When the handler or application is called: `whole`: when "
+                "the body is there; `stream`: when the head is, the body to be read as "
+                "it arrives, by `request.stream()` or `wsgi.input`. If left out, a "
+                "handler gets its bodies whole, and a WSGI application those that are "
+                "not larger than `limits.body_memory` or do not tell their length.",
+                extra={"expected": '"whole" or "stream"'},
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    wsgi: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="WSGI application, `module:attribute` or "
+                "`module:factory()`, found from the project file's folder first. It "
+                "answers the path and all below it.",
+                examples=["main:app", "package.module:create_app()"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     native: (
         Annotated[
             str,
@@ -513,6 +543,7 @@ STATIC_OPTIONS = (
 
 ENDPOINTS = (
     Endpoint("Python method", ("module", "handler"), ("class", "run", "body")),
+    Endpoint("WSGI application", ("wsgi",), ("run", "body")),
     Endpoint("C function", ("native", "symbol")),
     Endpoint("static folder", ("static",), STATIC_OPTIONS),
 )

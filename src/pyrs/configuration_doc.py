@@ -17,6 +17,7 @@ from msgspec import NODEFAULT, UNSET, inspect
 
 from pyrs.config import (
     ENDPOINTS,
+    Endpoint,
     Entry,
     ErrorHandler,
     Limits,
@@ -109,9 +110,10 @@ def json_schema() -> str:
     schema = msgspec.json.schema(Project)
     entry = schema["$defs"]["Entry"]
     entry["oneOf"] = [{"required": list(kind.required)} for kind in ENDPOINTS]
-    for kind in ENDPOINTS:
-        for name in (*kind.required[1:], *kind.optional):
-            entry.setdefault("dependentRequired", {})[name] = [kind.required[0]]
+    for name, kinds in _kinds_by_key().items():
+        entry.setdefault("dependentSchemas", {})[name] = {
+            "anyOf": [{"required": [kind.required[0]]} for kind in kinds]
+        }
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "project.pyrs",
@@ -120,6 +122,15 @@ def json_schema() -> str:
         "allowTrailingCommas": True,
     }
     return msgspec.json.format(msgspec.json.encode(schema), indent=2).decode() + "\n"
+
+
+def _kinds_by_key() -> dict[str, list[Endpoint]]:
+    """The kinds of endpoints that have a key, if it is not the one that tells them."""
+    kinds: dict[str, list[Endpoint]] = {}
+    for kind in ENDPOINTS:
+        for name in (*kind.required[1:], *kind.optional):
+            kinds.setdefault(name, []).append(kind)
+    return kinds
 
 
 def configuration_page() -> str:

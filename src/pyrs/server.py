@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO, cast
 from weakref import WeakMethod
 
 import msgspec
@@ -21,21 +24,24 @@ from pyrs import _bridge, _files
 from pyrs._core import ffi, lib
 from pyrs._request_parts import RequestSettings
 from pyrs._results import describe_exception
+from pyrs._wsgi_parts import ErrorStream, environ_template
 from pyrs.asyncio_worker import AsyncioWorker
 from pyrs.config import BodyMode, LogLevel, RunMode, Settings, validate
 from pyrs.errors import ClientDisconnected, PyrsError
 from pyrs.form import FormLimits
 from pyrs.forwarded import TrustedProxies
-from pyrs.hooks import ErrorHandler, Handler, Hooks, is_async_handler
+from pyrs.hooks import NO_FILE, ErrorHandler, Handler, Hooks, is_async_handler
 from pyrs.lifespan import Lifespan, MakeError
 
 if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
     from typing_extensions import Self
 
     from pyrs._core import (
         CData,
         EndpointPointer,
         Error,
+        RouteOptions,
         ServerPointer,
         StaticOptions,
     )
@@ -114,6 +120,7 @@ class Server:
         if pointer == ffi.NULL:
             raise PyrsError(_message(error))
         self._pointer: ServerPointer | None = ffi.gc(pointer, lib.pyrs_server_free)
+        self._settings = settings
         self._request_settings = _request_settings(settings)
         self._listeners = 0
         self._has_routes = False
@@ -124,6 +131,7 @@ class Server:
         self._lifespan.run_async = self._asyncio.run
         self._has_async = False
         self._stop_seconds = settings.timeouts.stop or None
+        self._wsgi_errors = ErrorStream(partial(_weakly(self._log), "error"))
         self._lock = threading.Lock()  # between close and the calls of other threads
         self._running = False
 
@@ -183,18 +191,43 @@ class Server:
         body is there or when the head is. Raises RouteError, or HookFault if an async
         hook cannot run around it.
         """
-        if isinstance(methods, str):
-            raise TypeError('methods is a list of names, as in ["GET"]')
         if not callable(handler):
             raise TypeError(f"the handler of {path} cannot be called")
-        if run not in RUN_MODES or body not in BODY_MODES:
-            raise ValueError(f"run {run!r}, body {body!r}: expected one of each mode")
+        options = _route_options(methods, run, body)
         called = name or str(getattr(handler, "__qualname__", repr(handler)))
         endpoint = self._endpoint(self._hooks.wrap(handler, called), called)
-        options = ffi.new("struct pyrs_route_options *")
-        options.run = RUN_MODES[run]
-        options.stream_body = body == "stream"
         self._add(path, methods, endpoint, options)
+
+    def add_wsgi(
+        self,
+        path: str,
+        application: WSGIApplication,
+        methods: Iterable[str] | None = None,
+        name: str | None = None,
+        *,
+        run: RunMode = "auto",
+        body: BodyMode | None = None,
+    ) -> None:
+        """Lets a WSGI application (PEP 3333) answer a path and all below it.
+
+        Its SCRIPT_NAME is the path. `methods` defaults to all of them, OPTIONS too,
+        `name` is what logs call it, `run` says on which thread it runs. It is called
+        when the request's body is there ("whole") or when the head is ("stream");
+        unless told, a body that says to be larger than limits.body_memory arrives while
+        it is read. Raises RouteError.
+        """
+        if not callable(application):
+            raise TypeError(f"the WSGI application of {path} cannot be called")
+        options = _route_options(methods, run, body or "stream")
+        options.own_options = True
+        if body is None:
+            options.stream_bytes_min = self._settings.limits.body_memory + 1
+        called = name or str(getattr(application, "__qualname__", repr(application)))
+        address = _bridge.wsgi_endpoint(
+            application, called, self._environ(run), self._request_settings
+        )
+        endpoint = ffi.cast("struct pyrs_endpoint *", address)
+        self._add(mount_pattern(path), methods, endpoint, options)
 
     def add_native(
         self,
@@ -270,7 +303,8 @@ class Server:
 
         SIGINT and SIGTERM stop the server, a second one at once, and SIGUSR1 reopens
         the log, if `handle_signals`: by default in the main thread, and only there.
-        Instances are started before and stopped after. Raises PyrsError if the server
+        Instances are started before and stopped after, when a signal does again what it
+        did before, so that it ends a stop that hangs. Raises PyrsError if the server
         could not go on, or an instance not be started.
         """
         if handle_signals is None:
@@ -287,8 +321,10 @@ class Server:
             finished = lib.pyrs_server_run(pointer, handle_signals, error)
         finally:
             self._running = False
-            self._lifespan.stop()
-            self._asyncio.stop(self._stop_seconds if finished else HASTY_STOP_SECONDS)
+            seconds = self._stop_seconds if finished else HASTY_STOP_SECONDS
+            with _signals_let_through(handle_signals):
+                self._lifespan.stop()
+                self._asyncio.stop(seconds)
         if not finished and ffi.string(error.message):
             raise PyrsError(_message(error))
         return finished
@@ -338,6 +374,17 @@ class Server:
         address = _bridge.endpoint(handler, name, self._request_settings, tasks)
         return ffi.cast("struct pyrs_endpoint *", address)
 
+    def _environ(self, run: RunMode) -> dict[str, Any]:
+        """What the environ of every request to a WSGI application has."""
+        settings = self._settings
+        if run == "thread":  # never on a loop
+            is_threaded = settings.handler_threads > 1
+        else:
+            is_threaded = settings.thread_count > 1 or settings.handoff_after > 0
+        return environ_template(
+            cast(TextIO, self._wsgi_errors), multithread=is_threaded
+        )
+
     def _add(
         self,
         path: str,
@@ -381,7 +428,8 @@ class Server:
                 "info", f'"{line}" {name}: the request\'s body did not come whole'
             )
         else:
-            self._log("error", f'"{line}" {describe_exception(name, what, error)}')
+            level: LogLevel = "warning" if what == NO_FILE else "error"
+            self._log(level, f'"{line}" {describe_exception(name, what, error)}')
 
     def _log_exception(self, what: str, error: BaseException) -> None:
         self._log("error", describe_exception(what, "raised", error))
@@ -399,6 +447,33 @@ class Server:
         if self._pointer is None:
             raise PyrsError("the server is closed")
         return self._pointer
+
+
+def _route_options(
+    methods: Iterable[str] | None, run: RunMode, body: BodyMode
+) -> RouteOptions:
+    if isinstance(methods, str):
+        raise TypeError('methods is a list of names, as in ["GET"]')
+    if run not in RUN_MODES or body not in BODY_MODES:
+        raise ValueError(f"run {run!r}, body {body!r}: expected one of each mode")
+    options = ffi.new("struct pyrs_route_options *")
+    options.run = RUN_MODES[run]
+    options.stream_body = body == "stream"
+    return options
+
+
+@contextmanager
+def _signals_let_through(handled: bool) -> Iterator[None]:
+    """Callers may have blocked them until the core took them."""
+    if not handled:
+        yield
+        return
+    ending = {signal.SIGINT, signal.SIGTERM}
+    before = signal.pthread_sigmask(signal.SIG_UNBLOCK, ending)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _weakly(method: Callable[..., None]) -> Callable[..., None]:
@@ -444,6 +519,7 @@ def _new_server(settings: Settings, error: Error) -> ServerPointer:
     core.handler_threads = settings.handler_threads
     core.log_path = text(settings.log) if settings.log else ffi.NULL
     core.log_level = LOG_LEVELS[settings.log_level]
+    core.log_short = settings.log_style == "short"
     core.access_log = settings.access_log
     return lib.pyrs_server_new(core, error)
 

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from pyrs import PyrsError
 from pyrs.config import (
@@ -81,10 +82,11 @@ def test_every_key_is_read(read: Reader) -> None:
             {"path": "/a", "methods": ["GET"], "module": "m", "class": "C",
              "handler": "h", "run": "thread", "body": "stream"},
             {"path": "/b", "native": "./b.so", "symbol": "b"},
-            {"path": "/c", "static": "c", "index": "", "listing": true,
-             "follow_symlinks": true, "cache_control": "no-cache",
-             "media_types": {"gmi": "text/gemini"}, "precompressed": false,
-             "charset": "utf-8"},
+            {"path": "/c", "wsgi": "m:a", "run": "loop", "body": "whole"},
+            {"path": "/d", "static": "c", "index": "", "listing": true,
+              "follow_symlinks": true, "cache_control": "no-cache",
+              "media_types": {"gmi": "text/gemini"}, "precompressed": false,
+              "charset": "utf-8"},
           ],
         }"""
     )
@@ -120,16 +122,17 @@ def test_every_key_is_read(read: Reader) -> None:
         "a.log",
         "info",
     )
-    first, second, third = project.modules
+    first, second, third, fourth = project.modules
     assert (first.path, first.methods) == ("/a", ["GET"])
     assert (first.module, first.class_, first.handler) == ("m", "C", "h")
     assert (first.run, first.body) == ("thread", "stream")
-    assert (second.run, second.body) == ("auto", "whole")
+    assert (second.run, second.body) == ("auto", UNSET)
     assert (second.native, second.symbol) == ("./b.so", "b")
-    assert (third.static, third.index, third.listing) == ("c", "", True)
-    assert (third.follow_symlinks, third.precompressed) == (True, False)
-    assert (third.cache_control, third.charset) == ("no-cache", "utf-8")
-    assert third.media_types == {"gmi": "text/gemini"}
+    assert (third.wsgi, third.run, third.body) == ("m:a", "loop", "whole")
+    assert (fourth.static, fourth.index, fourth.listing) == ("c", "", True)
+    assert (fourth.follow_symlinks, fourth.precompressed) == (True, False)
+    assert (fourth.cache_control, fourth.charset) == ("no-cache", "utf-8")
+    assert fourth.media_types == {"gmi": "text/gemini"}
 
 
 def test_all_faults_are_told_at_once(faults: Faults) -> None:
@@ -284,7 +287,7 @@ def test_a_key_that_stands_twice_is_a_fault(faults: Faults) -> None:
         (
             '"path": "/"',
             'modules[0]: found no endpoint, expected "module" and "handler", or '
-            '"native" and "symbol", or "static"',
+            '"wsgi", or "native" and "symbol", or "static"',
         ),
         (
             '"path": "/", "module": "m"',
@@ -315,8 +318,21 @@ def test_a_key_that_stands_twice_is_a_fault(faults: Faults) -> None:
         ),
         (
             '"path": "/", "native": "x.so", "symbol": "s", "body": "stream"',
-            "modules[0]: found two endpoints (Python method and C function), "
+            'modules[0]: found "body", which a C function has not',
+        ),
+        (
+            '"path": "/", "wsgi": "m:a", "class": "C", "handler": "h"',
+            "modules[0]: found two endpoints (Python method and WSGI application), "
             "expected one",
+        ),
+        (
+            '"path": "/", "body": "stream"',
+            'modules[0]: found no endpoint, expected "module" and "handler", or '
+            '"wsgi", or "native" and "symbol", or "static"',
+        ),
+        (
+            '"path": "/", "wsgi": ""',
+            'modules[0].wsgi: found "", expected text that is not empty',
         ),
         (
             '"path": "/", "module": "m", "clas": "C", "handler": "h"',
@@ -347,7 +363,7 @@ def test_a_faulty_entry(faults: Faults, entry: str, message: str) -> None:
     assert [fault.split(": ", 1)[1] for fault in told] == [message]
 
 
-@pytest.mark.parametrize("kind", ["cgi", "wsgi"])
+@pytest.mark.parametrize("kind", ["cgi"])
 def test_an_endpoint_of_an_unknown_kind_is_an_unknown_key(
     faults: Faults, kind: str
 ) -> None:

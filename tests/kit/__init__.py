@@ -10,7 +10,9 @@ from .server import (
     Serve,
     native_library,
     plain_environment,
+    running_application,
     running_server,
+    servers,
     wait_until,
 )
 
@@ -26,7 +28,9 @@ __all__ = [
     "plain_environment",
     "post",
     "post_chunked",
+    "running_application",
     "running_server",
+    "servers",
     "wait_until",
 ]
 

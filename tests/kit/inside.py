@@ -18,6 +18,7 @@ import socket
 import sys
 import threading
 import traceback
+import weakref
 from typing import Any, cast
 
 
@@ -30,20 +31,33 @@ class _Names:
         raise KeyError(name)
 
 
+_found: weakref.ref[Any] | None = None
+
+
 def _server() -> Any:
-    kind = sys.modules["pyrs.server"].Server
-    (server,) = (found for found in gc.get_objects() if type(found) is kind)
+    """The only one there is. Found once: to look through all objects takes long."""
+    global _found
+    server = _found and _found()
+    if server is None:
+        kind = sys.modules["pyrs.server"].Server
+        (server,) = (found for found in gc.get_objects() if type(found) is kind)
+        _found = weakref.ref(server)
     return server
+
+
+# What was asked is answered before the process ends, even if the question ends it.
+_answering = threading.Lock()
 
 
 def _answer_questions(door: socket.socket) -> None:
     for line in door.makefile("r", encoding="utf-8"):
-        try:
-            answer = {"value": eval(json.loads(line), {}, cast(Any, _Names()))}
-            text = json.dumps(answer)
-        except Exception:
-            text = json.dumps({"error": traceback.format_exc()})
-        door.sendall(text.encode() + b"\n")
+        with _answering:
+            try:
+                answer = {"value": eval(json.loads(line), {}, cast(Any, _Names()))}
+                text = json.dumps(answer)
+            except Exception:
+                text = json.dumps({"error": traceback.format_exc()})
+            door.sendall(text.encode() + b"\n")
 
 
 def main() -> int:
@@ -55,7 +69,10 @@ def main() -> int:
     threading.Thread(target=_answer_questions, args=[questions], daemon=True).start()
     import pyrs.cli
 
-    return pyrs.cli.main(sys.argv[3:])
+    try:
+        return pyrs.cli.main(sys.argv[3:])
+    finally:
+        _answering.acquire()
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ that the test did not expect, exit status 0.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import re
@@ -26,12 +27,13 @@ import tempfile
 import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from .client import PATIENCE, Client, get
+from .start import ACCESS_LINE, listening_address, read_start
 
 INSIDE = Path(__file__).with_name("inside.py")
 WITHOUT_RIGHTS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
@@ -94,20 +96,13 @@ class RunningServer:
         self._door = here
         self._answers = here.makefile("r", encoding="utf-8")
         try:
-            self.printed = self._read_start()
+            assert self.process.stdout
+            self.printed = read_start(self.process.stdout)
+            self.address = listening_address(self.printed)
             self._settle()
-        except BaseException:
+        except BaseException as error:
             self.kill()
-            raise
-
-    def _read_start(self) -> list[str]:
-        printed = []
-        assert self.process.stdout
-        for line in self.process.stdout:
-            printed.append(line.rstrip("\n"))
-            if printed[-1] == "Listening...":
-                return printed
-        raise AssertionError(f"no start: {printed}\n{self.log_text()}")
+            raise AssertionError(f"no start: {error}\n{self.log_text()}") from error
 
     def _settle(self) -> None:
         """One request, so that what is opened once is open, then the descriptors."""
@@ -117,14 +112,6 @@ class RunningServer:
         self.descriptors_at_start = self.descriptors()
 
     # ---- speaking with it ----
-
-    @property
-    def address(self) -> tuple[str, int] | str:
-        told = dict(line.split(": ", 1) for line in self.printed if ": " in line)
-        host = told["Address"]
-        if host.startswith("unix:"):
-            return host.removeprefix("unix:")
-        return host, int(told["Port"])
 
     @property
     def url(self) -> str:
@@ -289,13 +276,30 @@ def running_server(
     **settings: Any,
 ) -> Iterator[RunningServer]:
     """`routes` maps "/path" or "GET,POST /path" to a function of the code, to
-    "native:NAME", a function of kit/native.c, or to keys of its entry. Root may read
-    everything, unless the process `heeds_permissions`."""
+    "wsgi:NAME", an application of it, to "native:NAME", a function of kit/native.c, or
+    to keys of its entry. Root may read everything, unless the process
+    `heeds_permissions`."""
     write_project(folder, code, routes, **settings)
     name = settings.get("server_name", "pyrs")
     given = ["project.pyrs", *(arguments or [])]
     before = WITHOUT_RIGHTS if heeds_permissions and os.geteuid() == 0 else ()
     server = RunningServer(folder, given, open_files, name, before)
+    with _stopped_at_the_end(server):
+        yield server
+
+
+@contextmanager
+def running_application(folder: Path, *words: str) -> Iterator[RunningServer]:
+    """`pyrs MODULE:APP` in the folder, on a free port, with the same checks at the
+    end."""
+    server = RunningServer(folder, [*words, "--port", "0"], 0, "pyrs")
+    server.allow_log(ACCESS_LINE)
+    with _stopped_at_the_end(server):
+        yield server
+
+
+@contextmanager
+def _stopped_at_the_end(server: RunningServer) -> Iterator[RunningServer]:
     try:
         yield server
     except BaseException:
@@ -307,6 +311,23 @@ def running_server(
     finally:
         if server.process.poll() is None:
             server.kill()
+
+
+@contextmanager
+def servers(folder: Path) -> Iterator[Serve]:
+    """What starts servers, each in a folder of its own below that one, and checked at
+    the end."""
+    with ExitStack() as stack:
+        count = 0
+
+        def start(*arguments: Any, **settings: Any) -> RunningServer:
+            nonlocal count
+            count += 1
+            own = folder / str(count)
+            own.mkdir()
+            return stack.enter_context(running_server(own, *arguments, **settings))
+
+        yield start
 
 
 def write_project(
@@ -335,6 +356,8 @@ def _entry(route: str, target: str | Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(target, str):
         module = {"module": "main"} if "handler" in target else {}
         return {**entry, **module, **target}
+    if target.startswith("wsgi:"):
+        return {**entry, "wsgi": f"main:{target.removeprefix('wsgi:')}"}
     if target.startswith("native:"):
         symbol = target.removeprefix("native:")
         return {**entry, "native": str(native_library()), "symbol": symbol}
@@ -352,7 +375,7 @@ def native_library() -> Path:
     from pyrs.include import include_folder
 
     folder = tempfile.TemporaryDirectory(prefix="pyrs-native-")
-    _folders.append(folder)  # until the tests are over
+    atexit.register(folder.cleanup)
     library = Path(folder.name) / "native.so"
     compiler = os.environ.get("CC", "cc")
     options = ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror"]
@@ -365,6 +388,3 @@ def native_library() -> Path:
         env=plain_environment(),
     )
     return library
-
-
-_folders: list[Any] = []
