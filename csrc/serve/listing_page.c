@@ -205,7 +205,7 @@ static void add_row(struct page_text *page, const struct listing_entry *entry,
 
     add_string(page, is_folder ? "<tr class=\"folder\">" : "<tr>");
     PAGE_ADD(page, "<td><a href=\"");
-    page_add_segment(page, name);
+    page_add_link(page, name);
     add_string(page, is_folder ? "/\">" : "\">");
     page_add_text(page, name);
     PAGE_ADD(page, "</a></td><td>");
