@@ -1,0 +1,5 @@
+"""Fixtures for tests of CGI programs."""
+
+from tests.http.conftest import serve
+
+__all__ = ["serve"]
