@@ -76,7 +76,7 @@ sanitize: ## unit, corpus and http tests under ASan and UBSan, assertions on
 		PACKAGE_FLAGS="-C cmake.build-type=RelWithDebInfo -C cmake.define.PYRS_SANITIZE=address,undefined"
 
 sanitized: $(MADE)/package $(MADE)/test
-	tools/sanitized.sh $(BIN)/python -m pytest $(wildcard $(addprefix tests/,unit corpus core http)) $(ARGS)
+	tools/sanitized.sh $(BIN)/python -m pytest $(wildcard $(addprefix tests/,unit corpus core http cgi)) $(ARGS)
 
 fuzz: ## every fuzz target, SECONDS=60 each
 	@tools/system_packages.sh $(PYTHON) build fuzz

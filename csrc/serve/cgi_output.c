@@ -222,5 +222,6 @@ void cgi_output_finish(struct cgi_run *run)
     if (run->body_left > 0)
         cgi_run_log(run, PYRS_LOG_WARNING,
                     SLICE("wrote less than the length it has said"));
-    cgi_run_end_answer(run, run->body_left <= 0 && run->status >= 0);
+    cgi_run_end_answer(run, run->body_left <= 0 && (run->status >= 0 ||
+                                                    run->status == CGI_STATUS_UNKNOWN));
 }

@@ -71,7 +71,7 @@ static char *write_head(char *out, const struct pyrs_exchange *exchange, slice t
     out = put(out, is_head ? SLICE("HEAD ") : SLICE("GET "));
     out = put(out, target);
     out = put(out, exchange->head.version_minor > 0 ? SLICE(" HTTP/1.1\r\n")
-                                                      : SLICE(" HTTP/1.0\r\n"));
+                                                    : SLICE(" HTTP/1.0\r\n"));
     for (uint32_t i = 0; i < exchange->head.header_count; i++) {
         slice name = span_in(exchange->bytes, exchange->headers[i].name);
 

@@ -40,7 +40,6 @@ def told(server: RunningServer, request: bytes) -> dict[str, str]:
 
 def test_a_plain_request(server: RunningServer) -> None:
     environment = told(server, get("/cgi-bin/tell"))
-    host, port = server.address
     folder = server.folder / "cgi-bin"
     assert environment.pop("PATH") == os.environ["PATH"]
     assert environment.pop("SERVER_SOFTWARE").startswith("pyrs/")
@@ -60,10 +59,9 @@ def test_a_plain_request(server: RunningServer) -> None:
         "SCRIPT_FILENAME": str(folder / "tell"),
         "SCRIPT_NAME": "/cgi-bin/tell",
         "SERVER_NAME": "example.com",
-        "SERVER_PORT": str(port),
+        "SERVER_PORT": server.url.rpartition(":")[2],
         "SERVER_PROTOCOL": "HTTP/1.1",
     }
-    assert host == "127.0.0.1"
 
 
 def test_a_request_with_all_its_parts(server: RunningServer) -> None:

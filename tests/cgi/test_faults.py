@@ -24,7 +24,7 @@ PROGRAMS = {
     "no-end": "printf 'Content-Type: text/plain\\n'",
     "no-fields": "echo",
     "folded": "printf 'Content-Type: text/plain\\n; charset=utf-8\\n\\n'",
-    "codes": "printf 'Content-Type: a/b\\nTransfer-Encoding: chunked\\n\\n0\\r\\n\\r\\n'",
+    "codes": "printf 'Content-Type: a/b\\nTransfer-Encoding: chunked\\n\\n0'",
     "large-head": """
         printf 'Content-Type: a/b\\nX: '
         head -c 100000 /dev/zero | tr '\\0' x
