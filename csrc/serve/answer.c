@@ -62,7 +62,9 @@ static struct response_head head_of(struct pyrs_exchange *exchange,
     struct service *service = http1_service(exchange->http1);
     struct response_head head = {
         .status = (uint16_t)response->status,
-        .server_and_date = service_server_and_date(service),
+        .reason = slice_of(response->reason.bytes, response->reason.length),
+        .server_and_date = service_server_and_date(service, !response->has_server,
+                                                   !response->has_date),
         .content_type =
             slice_of(response->content_type.bytes, response->content_type.length),
         .fields = slice_of(response->fields.bytes, response->fields.length),
