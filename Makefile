@@ -11,6 +11,7 @@ VENV    ?= .venv
 PYTHONS ?= 3.10 3.11 3.12 3.13
 SECONDS ?= 60
 TESTS   ?= tests
+JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
 ARGS    ?=
 
 MADE    := $(VENV)/made
@@ -22,6 +23,8 @@ PACKAGE_FLAGS ?= -C cmake.build-type=RelWithDebInfo
 SOURCES := CMakeLists.txt pyproject.toml README.md LICENSE \
 	$(shell find csrc src cmake vendor -not -path '*/__pycache__*')
 C_FILES  = $(shell find $(wildcard csrc tests examples benchmarks) -name '*.[ch]')
+# JOBS=0 runs the tests in one process, for a debugger.
+PARALLEL = -n $(JOBS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -38,7 +41,7 @@ run: $(MADE)/package ## serve project_template (port 8094)
 	@$(BIN)/pyrs project_template/project.pyrs $(ARGS)
 
 test: $(MADE)/package $(MADE)/test ## all tests
-	$(BIN)/python -m pytest $(TESTS) $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(TESTS) $(ARGS)
 
 test-all: ## all tests under each of PYTHONS="3.10 3.11 3.12 3.13"
 	@for version in $(PYTHONS); do tools/find_python.sh $$version >/dev/null || exit 1; done
@@ -76,7 +79,7 @@ sanitize: ## unit, corpus and http tests under ASan and UBSan, assertions on
 		PACKAGE_FLAGS="-C cmake.build-type=RelWithDebInfo -C cmake.define.PYRS_SANITIZE=address,undefined"
 
 sanitized: $(MADE)/package $(MADE)/test
-	tools/sanitized.sh $(BIN)/python -m pytest $(wildcard $(addprefix tests/,unit corpus core http)) $(ARGS)
+	tools/sanitized.sh $(BIN)/python -m pytest $(PARALLEL) $(wildcard $(addprefix tests/,unit corpus core http cgi)) $(ARGS)
 
 fuzz: ## every fuzz target, SECONDS=60 each
 	@tools/system_packages.sh $(PYTHON) build fuzz

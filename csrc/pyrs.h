@@ -119,8 +119,8 @@ struct pyrs_route_options {
     int run;          /* enum pyrs_run */
     bool stream_body; /* the endpoint is called when the head has come, and reads the
                          body as it arrives (pyrs_exchange_read) */
-    bool collect_chunked; /* but not if its length is known only at its end: then it
-                             waits for the whole body all the same */
+    uint64_t stream_bytes_min; /* a body that is shorter, or does not tell its length,
+                                  is collected all the same; 0: none is */
 };
 
 /* Leads `pattern` ("/users/{id:int}") and `methods` ("GET,POST"; NULL: every method) to
@@ -243,8 +243,9 @@ struct pyrs_cgi_settings {
 
 void pyrs_cgi_settings_init(struct pyrs_cgi_settings *settings);
 
-/* Copies the settings. Its routes take the rest of the path ("/cgi-bin/" and "*"),
- * stream bodies and collect chunked ones. NULL if the folder cannot be opened or memory
+/* Copies the settings. Its routes take the rest of the path ("/cgi-bin/" and "*") and
+ * stream bodies, but for those that do not tell their length, which programs are told
+ * (stream_bytes_min: 1). NULL if the folder cannot be opened or memory
  * is out. */
 struct pyrs_endpoint *pyrs_endpoint_cgi(const struct pyrs_cgi_settings *settings,
                                         struct pyrs_error *error);
@@ -268,13 +269,18 @@ struct pyrs_file {
     int descriptor;         /* open for reading, a regular file; the core closes it */
     struct pyrs_slice etag; /* as in the header, with its quotes; empty (or not valid):
                                made from size, time and inode */
+    bool is_plain; /* a part of it is the body, and nothing else: no condition or range
+                      is looked at */
+    uint64_t offset, length; /* which part, if is_plain */
 };
 
 struct pyrs_response {
     uint32_t status;                /* 200-599 */
+    struct pyrs_slice reason;       /* behind the status; empty: the registered one */
     struct pyrs_slice content_type; /* empty: no Content-Type */
     struct pyrs_slice fields;       /* further header lines, each checked by
                                        pyrs_field_is_valid and written "Name: value\r\n" */
+    bool has_server, has_date;      /* among the fields: pyrs adds none of its own */
     struct pyrs_slice body;
     void (*release)(void *owner); /* NULL: the body is copied before the call returns.
                                      Otherwise it may be borrowed until release(owner),
@@ -318,6 +324,11 @@ enum pyrs_flow pyrs_exchange_send(struct pyrs_exchange *exchange,
 /* Asks without sending. */
 enum pyrs_flow pyrs_exchange_flow(struct pyrs_exchange *exchange);
 
+/* For a step that cannot return when it is told to pause: waits, not attached, until
+ * the client has taken enough or has left. False at once if nobody would send
+ * meanwhile, since the step keeps its loop (handoff_after 0). */
+bool pyrs_exchange_wait(struct pyrs_exchange *exchange);
+
 /* Ends a body. Not complete: the connection is cut, so that the client can tell. Before
  * the body began it is a 500, or nothing if the client has left. */
 void pyrs_exchange_end(struct pyrs_exchange *exchange, bool complete);
@@ -359,6 +370,9 @@ struct pyrs_slice pyrs_exchange_raw_target(const struct pyrs_exchange *exchange)
 struct pyrs_slice pyrs_exchange_raw_path(const struct pyrs_exchange *exchange);
 /* Decoded, dot segments resolved; NUL stands for an encoded slash. */
 struct pyrs_slice pyrs_exchange_path(const struct pyrs_exchange *exchange);
+/* The end of that path, which the last "*" or {name:path} of the route took, without
+ * its leading slash; before it stands the path of the route itself. */
+struct pyrs_slice pyrs_exchange_rest(const struct pyrs_exchange *exchange);
 struct pyrs_slice pyrs_exchange_query(const struct pyrs_exchange *exchange);
 struct pyrs_slice pyrs_exchange_body(const struct pyrs_exchange *exchange);
 /* Of HTTP/1.x: 0 or 1. */
@@ -395,9 +409,22 @@ uint16_t pyrs_exchange_server(const struct pyrs_exchange *exchange,
 void pyrs_exchange_log(struct pyrs_exchange *exchange, int level,
                        struct pyrs_slice message);
 
-/* True if a response may carry this header: RFC 9110, 5.1 and 5.5, and none that pyrs
- * itself writes (Content-Length, Transfer-Encoding, Connection, Date, Server,
- * Keep-Alive, Upgrade). */
+/* Response headers that are not simply passed on. */
+enum pyrs_field {
+    PYRS_FIELD_OTHER,
+    PYRS_FIELD_MALFORMED, /* RFC 9110, 5.1 and 5.5: no name, or no value */
+    PYRS_FIELD_CONTENT_TYPE,
+    PYRS_FIELD_CONTENT_LENGTH,
+    PYRS_FIELD_DATE,
+    PYRS_FIELD_SERVER,
+    PYRS_FIELD_FRAMING,    /* Transfer-Encoding, Connection, Keep-Alive, Upgrade: of the
+                              connection, which is pyrs's */
+    PYRS_FIELD_HOP_BY_HOP, /* those others that RFC 2616, 13.5.1 does not pass on */
+};
+enum pyrs_field pyrs_field_of(struct pyrs_slice name, struct pyrs_slice value);
+
+/* True if a response may carry this header: a well-formed one, and none that pyrs
+ * itself writes (Content-Length, Date, Server, those of framing). */
 bool pyrs_field_is_valid(struct pyrs_slice name, struct pyrs_slice value);
 
 #pragma GCC visibility pop

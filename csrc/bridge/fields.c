@@ -81,7 +81,19 @@ static void append(struct fields *fields, struct pyrs_slice text)
     fields->length += text.length;
 }
 
-static bool set_content_type(struct fields *fields, PyObject *value)
+bool fields_append(struct fields *fields, struct pyrs_slice name,
+                   struct pyrs_slice value)
+{
+    if (!make_room(fields, name.length + value.length + 4))
+        return false;
+    append(fields, name);
+    append(fields, PYRS_TEXT(": "));
+    append(fields, value);
+    append(fields, PYRS_TEXT("\r\n"));
+    return true;
+}
+
+bool fields_set_content_type(struct fields *fields, PyObject *value)
 {
     if (fields->content_type) {
         PyErr_SetString(PyExc_ValueError, "more than one Content-Type header");
@@ -100,14 +112,8 @@ static bool add(struct fields *fields, PyObject *name, PyObject *value)
     name_text = field_text(name, "header name");
     value_text = field_text(value, "header value");
     if (name_equals(name_text, PYRS_TEXT("content-type")))
-        return set_content_type(fields, value);
-    if (!make_room(fields, name_text.length + value_text.length + 4))
-        return false;
-    append(fields, name_text);
-    append(fields, PYRS_TEXT(": "));
-    append(fields, value_text);
-    append(fields, PYRS_TEXT("\r\n"));
-    return true;
+        return fields_set_content_type(fields, value);
+    return fields_append(fields, name_text, value_text);
 }
 
 static bool add_dict(struct fields *fields, PyObject *headers)

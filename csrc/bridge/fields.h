@@ -47,6 +47,13 @@ static inline void fields_moved(struct fields *fields, const struct fields *from
 bool fields_add_all(struct fields *fields, struct module_state *state,
                     PyObject *headers);
 
+/* One line, as it is: the caller has checked it. False with an exception set. */
+bool fields_append(struct fields *fields, struct pyrs_slice name,
+                   struct pyrs_slice value);
+
+/* False with a ValueError: it has one already. `value` as `content_type`. */
+bool fields_set_content_type(struct fields *fields, PyObject *value);
+
 /* The text of a header, or NULL bytes with an exception set: TypeError if it is no str,
  * ValueError if it cannot stand in a header. */
 struct pyrs_slice field_text(PyObject *text, const char *what);

@@ -5,64 +5,60 @@
 #include "attach.h"
 #include "context.h"
 #include "failure.h"
-#include "result.h"
-#include "stream.h"
+#include "handler_stream.h"
 #include "tasks.h"
 
-static struct stream *new_stream(const struct handler *handler, struct request *request,
-                                 struct result *result)
+static bool is_iterator(const struct result *result)
 {
     if (PyIter_Check(result->stream))
-        return stream_new(handler->state, handler->name, request, result);
+        return true;
     PyErr_Format(PyExc_TypeError,
                  "a value of type %.200s: an async iterator has to come from an async "
                  "def handler",
                  Py_TYPE(result->stream)->tp_name);
-    return NULL;
+    return false;
 }
 
-/* What the request's handler has to say; a stream, if the body is still to be made. */
-static struct stream *ask(const struct handler *handler, struct result *result,
-                          struct pyrs_exchange *exchange)
+/* What the request's handler has to say. False: it is a stream, and is being sent. */
+static bool ask(const struct handler *handler, struct result *result,
+                struct pyrs_exchange *exchange)
 {
     struct module_state *state = handler->state;
     struct request *request = request_take(state, handler->settings, exchange);
     PyObject *value = request ? handler_call(handler, request) : NULL;
-    struct stream *stream = NULL;
 
     if (!value)
         failure_of_handler(result, state, handler->name, exchange);
     else if (!result_from_value(result, state, request, value))
         failure_of_result(result, state, handler->name, exchange);
     if (result->stream) {
-        stream = new_stream(handler, request, result);
-        if (stream)
-            return stream;
+        if (is_iterator(result)) {
+            handler_stream_begin(handler, request, result, exchange);
+            return false;
+        }
         result_drop(result);
         failure_of_result(result, state, handler->name, exchange);
     }
     if (request)
         request_give_back(state, request);
-    return NULL;
+    return true;
 }
 
 static void handler_answer(struct pyrs_endpoint *endpoint,
                            struct pyrs_exchange *exchange)
 {
     const struct handler *handler = (const struct handler *)endpoint;
-    struct stream *stream = NULL;
+    bool answer = true;
     struct context_scope scope;
     struct result result;
 
     if (context_begin(&scope)) {
-        stream = ask(handler, &result, exchange);
+        answer = ask(handler, &result, exchange);
         context_end(&scope);
     } else {
         failure_of_handler(&result, handler->state, handler->name, exchange);
     }
-    if (stream)
-        stream_begin(stream, &result, exchange);
-    else
+    if (answer)
         result_send(&result, exchange);
 }
 

@@ -5,9 +5,12 @@
 #include "attach.h"
 #include "coroutine.h"
 #include "fields.h"
+#include "file_wrapper.h"
 #include "handler.h"
 #include "request.h"
+#include "start_response.h"
 #include "tasks.h"
+#include "wsgi.h"
 
 #define DOC_MODULE                                                      \
     "Where the C core and Python meet: requests in, responses out.\n\n" \
@@ -41,6 +44,7 @@ static const struct {
     {offsetof(struct policy, send_items), "pyrs._async_parts", "send_items"},
     {offsetof(struct policy, next_chunk), "pyrs._async_parts", "next_chunk"},
     {offsetof(struct policy, read_chunks), "pyrs._async_parts", "read_chunks"},
+    {offsetof(struct policy, find_file), "pyrs._wsgi_parts", "find_file"},
     {offsetof(struct policy, struct_type), "msgspec", "Struct"},
 };
 
@@ -125,17 +129,34 @@ static PyObject *bridge_endpoint(PyObject *module, PyObject *args)
     return endpoint ? PyLong_FromVoidPtr(endpoint) : NULL;
 }
 
+static PyObject *bridge_wsgi_endpoint(PyObject *module, PyObject *args)
+{
+    struct module_state *state = module_state(module);
+    struct wsgi_source source;
+    struct pyrs_endpoint *endpoint;
+
+    if (!PyArg_ParseTuple(args, "OUO!O:wsgi_endpoint", &source.application,
+                          &source.title, &PyDict_Type, &source.environ,
+                          &source.settings) ||
+        !policy_load(&state->policy))
+        return NULL;
+    endpoint = wsgi_new(state, &source);
+    return endpoint ? PyLong_FromVoidPtr(endpoint) : NULL;
+}
+
 static PyObject *bridge_endpoint_free(PyObject *module, PyObject *address)
 {
     struct pyrs_endpoint *endpoint = PyLong_AsVoidPtr(address);
 
-    (void)module;
     if (!endpoint) {
         if (!PyErr_Occurred())
             PyErr_SetString(PyExc_ValueError, "no endpoint has the address 0");
         return NULL;
     }
-    handler_free(endpoint);
+    if (endpoint->class == &module_state(module)->wsgi_class)
+        wsgi_free(endpoint);
+    else
+        handler_free(endpoint);
     Py_RETURN_NONE;
 }
 
@@ -157,6 +178,10 @@ static PyMethodDef bridge_functions[] = {
                "It belongs to the server it is given to; name stands in the log, "
                "settings\nare pyrs._request_parts.RequestSettings. An async callable "
                "runs among tasks.")},
+    {"wsgi_endpoint", bridge_wsgi_endpoint, METH_VARARGS,
+     PyDoc_STR("wsgi_endpoint(application, name, environ, settings, /)\n--\n\n"
+               "The same for a WSGI application; what environ has stands in that of "
+               "every request.")},
     {"endpoint_free", bridge_endpoint_free, METH_O,
      PyDoc_STR("endpoint_free(address, /)\n--\n\n"
                "Frees an endpoint that no server was given.")},
@@ -204,6 +229,7 @@ static bool make_names(struct module_state *state)
            (state->name_done = intern("done")) &&
            (state->name_create_future = intern("create_future")) &&
            (state->name_cancel = intern("cancel")) &&
+           environ_names_init(&state->environ_names) &&
            (state->task_keywords = coroutine_task_keywords());
 }
 
@@ -215,10 +241,14 @@ static bool make_types(struct module_state *state)
            (state->body_stream_type = reading_stream_type_new(module)) &&
            (state->tasks_type = tasks_type_new(module)) &&
            (state->coroutine_type = coroutine_type_new(module)) &&
+           (state->start_response_type = start_response_type_new(module)) &&
+           (state->wsgi_input_type = wsgi_input_type_new(module)) &&
+           (state->file_wrapper_type = file_wrapper_type_new(module)) &&
            PyModule_AddType(module, state->request_type) == 0 &&
            PyModule_AddType(module, state->body_stream_type) == 0 &&
            PyModule_AddType(module, state->tasks_type) == 0 &&
-           PyModule_AddType(module, state->coroutine_type) == 0;
+           PyModule_AddType(module, state->coroutine_type) == 0 &&
+           PyModule_AddType(module, state->file_wrapper_type) == 0;
 }
 
 static int bridge_exec(PyObject *module)
@@ -229,6 +259,7 @@ static int bridge_exec(PyObject *module)
     state->interpreter = attach_callbacks();
     state->handler_class = handler_class(&state->interpreter);
     state->async_handler_class = async_handler_class(&state->interpreter);
+    state->wsgi_class = wsgi_class(&state->interpreter);
     return make_methods(state) && make_names(state) && make_types(state) ? 0 : -1;
 }
 
@@ -240,7 +271,11 @@ static int bridge_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->body_stream_type);
     Py_VISIT(state->tasks_type);
     Py_VISIT(state->coroutine_type);
+    Py_VISIT(state->start_response_type);
+    Py_VISIT(state->wsgi_input_type);
+    Py_VISIT(state->file_wrapper_type);
     Py_VISIT(state->spare_request);
+    Py_VISIT((PyObject *)state->spare_start);
     for (size_t i = 0; i < POLICY_COUNT; i++)
         Py_VISIT(*policy_slot(&state->policy, i));
     return 0;
@@ -251,6 +286,11 @@ static int bridge_clear(PyObject *module)
     struct module_state *state = module_state(module);
 
     Py_CLEAR(state->spare_request);
+    start_response_drop_spare(state);
+    Py_CLEAR(state->start_response_type);
+    Py_CLEAR(state->wsgi_input_type);
+    Py_CLEAR(state->file_wrapper_type);
+    environ_names_fini(&state->environ_names);
     Py_CLEAR(state->request_type);
     Py_CLEAR(state->body_stream_type);
     Py_CLEAR(state->tasks_type);

@@ -9,9 +9,11 @@
 #define PYRS_BRIDGE_MODULE_H
 
 #include "../serve/endpoint.h"
+#include "environ_names.h"
 #include "python.h"
 
 struct request;
+struct start_response;
 
 /* Objects of the package, by the names they have there. */
 struct policy {
@@ -32,6 +34,7 @@ struct policy {
     PyObject *cancelled_error_type;
     PyObject *task_type;
     PyObject *send_items, *next_chunk, *read_chunks;
+    PyObject *find_file;
     PyObject *struct_type;
 };
 
@@ -40,12 +43,15 @@ enum known_method { KNOWN_METHOD_COUNT = 8 };
 struct module_state {
     PyObject *module; /* borrowed: the state is its own */
     struct interpreter interpreter;
-    struct endpoint_class handler_class, async_handler_class;
+    struct endpoint_class handler_class, async_handler_class, wsgi_class;
     PyTypeObject *request_type;
     PyTypeObject *body_stream_type;
     PyTypeObject *tasks_type;
     PyTypeObject *coroutine_type;
-    struct request *spare_request; /* NULL, or one that nobody uses */
+    PyTypeObject *start_response_type, *wsgi_input_type, *file_wrapper_type;
+    struct request *spare_request;      /* NULL, or one that nobody uses */
+    struct start_response *spare_start; /* likewise */
+    struct environ_names environ_names;
     PyObject *methods[KNOWN_METHOD_COUNT];
     PyObject *http_versions[2];
     PyObject *scheme;

@@ -64,6 +64,16 @@ bool piece_of(struct piece *piece, PyObject *item)
     return false;
 }
 
+bool piece_of_bytes(struct piece *piece, PyObject *item)
+{
+    if (PyBytes_Check(item))
+        return of_bytes(piece, item);
+    PyErr_Format(PyExc_TypeError, "an item of type %.100s: the body has to be bytes",
+                 Py_TYPE(item)->tp_name);
+    Py_DECREF(item);
+    return false;
+}
+
 void piece_drop(struct piece *piece)
 {
     if (piece->owner)

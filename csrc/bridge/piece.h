@@ -24,6 +24,9 @@ struct piece {
  * neither str nor bytes-like, or no UTF-8 can be made of it. */
 bool piece_of(struct piece *piece, PyObject *item);
 
+/* The same for a body that has bytes objects only. */
+bool piece_of_bytes(struct piece *piece, PyObject *item);
+
 /* Sends the piece, and lets go of it. An empty one sends nothing. */
 enum pyrs_flow piece_send(struct piece *piece, struct pyrs_exchange *exchange);
 

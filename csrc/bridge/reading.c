@@ -7,35 +7,8 @@
 /* What is taken at once from a body that arrives: twice what the core lets wait. */
 enum { CHUNK_BYTES_MAX = 256 * 1024, CHUNK_BYTES = 64 * 1024 };
 
-enum { OVER = READING_FAILED }; /* before there is an exception */
-
 /* More than there can be (PY_SSIZE_T_MAX, which C11 alone does not have). */
 #define ALL_BYTES (SIZE_MAX / 2)
-
-/* ---- the lock ---- */
-
-void reading_fini(struct reading *reading)
-{
-    if (reading->lock)
-        PyThread_free_lock(reading->lock);
-}
-
-static void lock(struct reading *reading)
-{
-    if (PyThread_acquire_lock(reading->lock, NOWAIT_LOCK))
-        return;
-    Py_BEGIN_ALLOW_THREADS PyThread_acquire_lock(reading->lock, WAIT_LOCK);
-    Py_END_ALLOW_THREADS
-}
-
-void reading_end(struct reading *reading)
-{
-    if (!reading->lock)
-        return;
-    lock(reading);
-    reading->is_over = true;
-    PyThread_release_lock(reading->lock);
-}
 
 /* ---- a body that arrives ---- */
 
@@ -51,55 +24,23 @@ void reading_set_gone(struct module_state *state)
                     "the client went before its request's body was whole");
 }
 
-static void set_over(void)
-{
-    PyErr_SetString(PyExc_RuntimeError,
-                    "this request's handler has returned: its body cannot be read in "
-                    "pieces any more");
-}
-
-/* With the lock held; attached if it does not wait. */
-static int64_t take_locked(struct request *request, char *bytes, size_t room, bool wait)
-{
-    if (request->reading.is_over)
-        return OVER;
-    return pyrs_exchange_read(request->facts.exchange, bytes, room, wait);
-}
-
 int64_t reading_take_now(struct request *request, char *bytes, size_t room)
 {
-    struct reading *reading = &request->reading;
-    int64_t taken;
-
-    if (!reading->lock && !(reading->lock = PyThread_allocate_lock())) {
-        PyErr_NoMemory();
-        return READING_FAILED;
-    }
-    if (!PyThread_acquire_lock(reading->lock, NOWAIT_LOCK))
-        return PYRS_BODY_WAIT;
-    taken = take_locked(request, bytes, room, false);
-    PyThread_release_lock(reading->lock);
-    if (taken == OVER)
-        set_over();
-    return taken;
+    return intake_take_now(&request->reading.intake, request->facts.exchange, bytes,
+                           room);
 }
 
 static int64_t take_waiting(struct request *request, char *bytes, size_t room)
 {
     struct reading *reading = &request->reading;
-    int64_t taken;
 
-    if (reading->coroutine) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "this body is still arriving, and an async handler must not "
-                        "wait for it: use async for, over request.stream()");
-        return READING_FAILED;
-    }
-    Py_BEGIN_ALLOW_THREADS PyThread_acquire_lock(reading->lock, WAIT_LOCK);
-    taken = take_locked(request, bytes, room, true);
-    PyThread_release_lock(reading->lock);
-    Py_END_ALLOW_THREADS if (taken == OVER) set_over();
-    return taken;
+    if (!reading->coroutine)
+        return intake_take_waiting(&reading->intake, request->facts.exchange, bytes,
+                                   room);
+    PyErr_SetString(PyExc_RuntimeError,
+                    "this body is still arriving, and an async handler must not "
+                    "wait for it: use async for, over request.stream()");
+    return INTAKE_FAILED;
 }
 
 /* At most `room` bytes, but some; 0 at the end, negative with an exception set. */
@@ -189,7 +130,7 @@ PyObject *reading_whole(struct request *request)
 static bool may_read(const struct request *request)
 {
     if (!request->facts.exchange)
-        set_over();
+        intake_set_over();
     return request->facts.exchange;
 }
 
@@ -297,7 +238,7 @@ static PyObject *what_has_come(struct request *request, size_t room)
 {
     PyObject *chunk = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)room);
     int64_t taken = chunk ? reading_take_now(request, PyBytes_AS_STRING(chunk), room)
-                          : READING_FAILED;
+                          : INTAKE_FAILED;
 
     if (taken == PYRS_BODY_GONE)
         reading_set_gone(request_module_state(request));

@@ -217,7 +217,7 @@ static void request_dealloc(PyObject *self)
     if (request->facts.kept)
         Py_XDECREF(request->settings);
     facts_drop(&request->facts);
-    reading_fini(&request->reading);
+    intake_fini(&request->reading.intake);
     PyObject_GC_Del(self);
     Py_DECREF(type);
 }

@@ -105,7 +105,7 @@ static inline struct request *request_take(struct module_state *state,
 static inline void request_give_back(struct module_state *state,
                                      struct request *request)
 {
-    reading_end(&request->reading);
+    intake_end(&request->reading.intake);
     if (Py_REFCNT(request) == 1 && !request->weak_references) {
         request->facts.exchange = NULL;
         if (request->has_parts)

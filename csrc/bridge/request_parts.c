@@ -2,6 +2,7 @@
  *
  * What a query, a cookie or a JSON body means is decided in src/pyrs/_request_parts.py;
  * here is what turns bytes into the objects it is given. */
+#include "origin.h"
 #include "request.h"
 
 /* ---- text ---- */
@@ -80,44 +81,9 @@ static PyObject *make_query(struct request *request, struct module_state *state)
     return PyObject_CallOneArg(state->policy.read_query, query_string);
 }
 
-static PyObject *header_pair(const struct facts *facts, uint32_t index)
-{
-    struct pyrs_slice name, value;
-
-    facts_header_at(facts, index, &name, &value);
-    return Py_BuildValue("(NN)", decode_latin1(name), decode_latin1(value));
-}
-
-/* A list of (name, value), in the order they came, for the policy function. */
-static PyObject *header_list(const struct facts *facts)
-{
-    uint32_t count = facts_header_count(facts);
-    PyObject *list = PyList_New(count);
-
-    if (!list)
-        return NULL;
-    for (uint32_t i = 0; i < count; i++) {
-        PyObject *pair = header_pair(facts, i);
-
-        if (!pair) {
-            Py_DECREF(list);
-            return NULL;
-        }
-        PyList_SET_ITEM(list, (Py_ssize_t)i, pair);
-    }
-    return list;
-}
-
 static PyObject *make_headers(struct request *request, struct module_state *state)
 {
-    PyObject *list = header_list(&request->facts);
-    PyObject *headers;
-
-    if (!list)
-        return NULL;
-    headers = PyObject_CallOneArg(state->policy.read_headers, list);
-    Py_DECREF(list);
-    return headers;
+    return headers_read(state, &request->facts);
 }
 
 static PyObject *make_cookies(struct request *request, struct module_state *state)
@@ -206,12 +172,6 @@ static PyObject *make_text(struct request *request, struct module_state *state)
     return text;
 }
 
-static PyObject *address_tuple(const struct address *address)
-{
-    return Py_BuildValue("(NI)", PyUnicode_DecodeFSDefault(address->host),
-                         (unsigned int)address->port);
-}
-
 /* ---- where it came from ---- */
 
 /* What the handler's settings say under that name; None without any. */
@@ -220,14 +180,6 @@ static PyObject *setting(const struct request *request, PyObject *name)
     if (!request->settings)
         Py_RETURN_NONE;
     return PyObject_GetAttr(request->settings, name);
-}
-
-static PyObject *peer(const struct request *request)
-{
-    struct address address;
-
-    facts_client(&request->facts, &address);
-    return address_tuple(&address);
 }
 
 static PyObject *host_header(const struct request *request)
@@ -239,18 +191,8 @@ static PyObject *read_origin(struct request *request, struct module_state *state
                              PyObject *proxies)
 {
     PyObject *headers = request_part(request, PART_HEADERS);
-    PyObject *client, *host, *origin = NULL;
 
-    if (!headers)
-        return NULL;
-    client = peer(request);
-    host = host_header(request);
-    if (client && host)
-        origin = PyObject_CallFunctionObjArgs(state->policy.read_origin, proxies,
-                                              client, host, headers, NULL);
-    Py_XDECREF(client);
-    Py_XDECREF(host);
-    return origin;
+    return headers ? origin_make(state, proxies, &request->facts, headers) : NULL;
 }
 
 static PyObject *make_origin(struct request *request, struct module_state *state)
@@ -282,7 +224,7 @@ static PyObject *make_client(struct request *request, struct module_state *state
     PyObject *client = from_origin(request, "client", &is_told);
 
     (void)state;
-    return is_told ? client : peer(request);
+    return is_told ? client : client_tuple(&request->facts);
 }
 
 static PyObject *make_scheme(struct request *request, struct module_state *state)

@@ -1,31 +1,67 @@
 /* stream.h - a body that is sent while an iterator makes it.
  *
- * Nothing is answered before the first item is there, so that an iterator that raises
- * at once gives an ordinary error page. From then on the body goes in steps: each gets
- * and sends items until the client has enough for now or the step has lasted long
- * enough, and each may run on another thread than the last. At its end, and when nobody
- * wants it any more, the iterator is closed: a generator's `finally` runs.
+ * The body goes in steps: each gets and sends items until the client has enough for now
+ * or the step has lasted long enough, and each may run on another thread than the last.
+ * At its end, and when nobody wants it any more, the iterator is closed: a generator's
+ * `finally` runs.
  *
- * All steps see the context variables that the handler left, and the request.
+ * All steps see the context variables of the first one. What comes before, until there
+ * is a head, is the business of whoever begins it (handler_stream.h, wsgi.h).
  */
 #ifndef PYRS_BRIDGE_STREAM_H
 #define PYRS_BRIDGE_STREAM_H
 
-#include "result.h"
+#include <stdint.h>
+
+#include "module.h"
+#include "piece.h"
+
+enum next {
+    NEXT_PIECE,
+    NEXT_END,
+    NEXT_RAISED,  /* with an exception set */
+    NEXT_REFUSED, /* likewise: an item that is no piece of a body */
+};
 
 struct stream;
 
-/* For a result that has a stream, while the handler's context is still there. Takes
- * the iterator and the request. NULL with an exception set, and nothing taken, if
- * memory is out. `handler` is for the log, and lives as long as the exchange. */
-struct stream *stream_new(struct module_state *state, const char *handler,
-                          struct request *request, struct result *result);
+/* What makes one kind of stream different from another. */
+struct stream_kind {
+    /* Takes the item. Not NEXT_RAISED; NEXT_END: nothing more is wanted. */
+    enum next (*piece)(struct stream *stream, PyObject *item, struct piece *piece);
+    /* The iterator is closed and nothing more comes: gives up what `owner` is. */
+    void (*over)(struct stream *stream);
+    bool closes_last; /* the client need not wait until the iterator is closed */
+};
 
-/* The first step; takes the stream and what else the result has. */
-void stream_begin(struct stream *stream, struct result *result,
-                  struct pyrs_exchange *exchange);
+/* On the stack of the step that begins it; from the second step on elsewhere. */
+struct stream {
+    const struct stream_kind *kind;
+    struct module_state *state;
+    const char *handler; /* for the log; lives as long as the exchange */
+    void *owner;
+    PyObject *iterator; /* new */
+    PyObject *closed;   /* new: whose close() is called, if it has one */
+    PyObject *context;  /* new; NULL in the first step */
+};
+
+uint64_t stream_now_ns(void);
+
+/* The next item, as a piece. */
+enum next stream_next(struct stream *stream, struct piece *piece);
+
+/* Sends what comes, after the head; `flow` is what sending it gave. The stream is over
+ * then, or goes on in another step. `start_ns`: when the step began. */
+void stream_run(struct stream *stream, struct pyrs_exchange *exchange,
+                enum pyrs_flow flow, uint64_t start_ns);
 
 /* The next step of the exchange that it was begun on. */
 void stream_proceed(struct pyrs_exchange *exchange);
+
+/* Ends the exchange, and the stream. */
+void stream_end(struct stream *stream, struct pyrs_exchange *exchange, bool complete);
+
+/* Only the stream: when the exchange is answered otherwise. */
+void stream_close(struct stream *stream, struct pyrs_exchange *exchange);
 
 #endif

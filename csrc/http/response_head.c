@@ -100,6 +100,7 @@ enum {
 
 /* The line of a status without a row, but for the number. */
 #define STATUS_LINE_UNKNOWN "HTTP/1.1 000 Unknown\r\n"
+#define STATUS_LINE_BARE    "HTTP/1.1 000 "
 
 #define ALLOW          "Allow: "
 #define CONTENT_TYPE   "Content-Type: "
@@ -141,17 +142,29 @@ static inline char *write_slice(char *out, slice text)
     return out + text.length;
 }
 
-static char *write_status_line(char *out, uint16_t status)
+static void write_status(char *line, uint16_t status)
+{
+    line[9] = (char)('0' + status / 100);
+    line[10] = (char)('0' + status / 10 % 10);
+    line[11] = (char)('0' + status % 10);
+}
+
+static char *write_status_line(char *out, uint16_t status, slice reason)
 {
     slice line = status_line(status);
+    char *end;
 
     assert(status >= 100 && status <= 999);
-    if (line.length > 0)
+    if (reason.length > 0) {
+        end = write_slice(out, SLICE(STATUS_LINE_BARE));
+        end = write_slice(end, reason);
+        end = write_slice(end, SLICE("\r\n"));
+    } else if (line.length > 0) {
         return write_slice(out, line);
-    char *end = write_slice(out, SLICE(STATUS_LINE_UNKNOWN));
-    out[9] = (char)('0' + status / 100);
-    out[10] = (char)('0' + status / 10 % 10);
-    out[11] = (char)('0' + status % 10);
+    } else {
+        end = write_slice(out, SLICE(STATUS_LINE_UNKNOWN));
+    }
+    write_status(out, status);
     return end;
 }
 
@@ -180,15 +193,16 @@ size_t response_head_size_max(const struct response_head *head)
     slice line = status_line(head->status);
 
     return (line.length > 0 ? line.length : sizeof(STATUS_LINE_UNKNOWN)) +
-           head->server_and_date.length + head->content_type.length +
-           head->allow.length + sizeof(ALLOW) + head->fields.length +
-           sizeof(CONTENT_TYPE) + sizeof(CONTENT_LENGTH) + sizeof(CODING_CHUNKED) +
-           sizeof(SAY_KEEP_ALIVE) + INT64_DIGITS_MAX + 4 * sizeof("\r\n");
+           head->reason.length + head->server_and_date.length +
+           head->content_type.length + head->allow.length + sizeof(ALLOW) +
+           head->fields.length + sizeof(CONTENT_TYPE) + sizeof(CONTENT_LENGTH) +
+           sizeof(CODING_CHUNKED) + sizeof(SAY_KEEP_ALIVE) + INT64_DIGITS_MAX +
+           4 * sizeof("\r\n");
 }
 
 char *response_head_write(char *out, const struct response_head *head)
 {
-    out = write_status_line(out, head->status);
+    out = write_status_line(out, head->status, head->reason);
     out = write_slice(out, head->server_and_date);
     if (head->content_type.length > 0) {
         out = write_slice(out, SLICE(CONTENT_TYPE));

@@ -23,6 +23,7 @@ enum response_connection {
 
 struct response_head {
     uint16_t status;       /* 100-999 */
+    slice reason;          /* behind it; empty: status_reason */
     slice server_and_date; /* complete lines: "Server: pyrs\r\nDate: ...\r\n" */
     slice content_type;    /* value only; empty: no Content-Type */
     slice allow;           /* value only; empty: no Allow */

@@ -36,6 +36,11 @@ struct pyrs_slice pyrs_exchange_path(const struct pyrs_exchange *exchange)
     return public_slice(exchange->path);
 }
 
+struct pyrs_slice pyrs_exchange_rest(const struct pyrs_exchange *exchange)
+{
+    return public_slice(span_in(exchange->path.bytes, exchange->match.rest));
+}
+
 struct pyrs_slice pyrs_exchange_query(const struct pyrs_exchange *exchange)
 {
     return head_part(exchange, exchange->head.target.query);
@@ -141,18 +146,46 @@ void pyrs_exchange_log(struct pyrs_exchange *exchange, int level,
     free(text);
 }
 
-bool pyrs_field_is_valid(struct pyrs_slice name, struct pyrs_slice value)
+static enum pyrs_field known_field(slice name)
 {
-    static const slice OURS[] = {
-        {"content-length", 14}, {"transfer-encoding", 17},
-        {"connection", 10},     {"date", 4},
-        {"server", 6},          {"keep-alive", 10},
-        {"upgrade", 7},
+    static const struct {
+        slice name;
+        enum pyrs_field field;
+    } KNOWN[] = {
+        {{"content-type", 12}, PYRS_FIELD_CONTENT_TYPE},
+        {{"content-length", 14}, PYRS_FIELD_CONTENT_LENGTH},
+        {{"date", 4}, PYRS_FIELD_DATE},
+        {{"server", 6}, PYRS_FIELD_SERVER},
+        {{"connection", 10}, PYRS_FIELD_FRAMING},
+        {{"keep-alive", 10}, PYRS_FIELD_FRAMING},
+        {{"transfer-encoding", 17}, PYRS_FIELD_FRAMING},
+        {{"upgrade", 7}, PYRS_FIELD_FRAMING},
+        {{"proxy-authenticate", 18}, PYRS_FIELD_HOP_BY_HOP},
+        {{"proxy-authorization", 19}, PYRS_FIELD_HOP_BY_HOP},
+        {{"te", 2}, PYRS_FIELD_HOP_BY_HOP},
+        {{"trailer", 7}, PYRS_FIELD_HOP_BY_HOP},
+        {{"trailers", 8}, PYRS_FIELD_HOP_BY_HOP}, /* as RFC 2616 wrote it */
     };
+
+    for (size_t i = 0; i < sizeof KNOWN / sizeof *KNOWN; i++)
+        if (slice_equal_ignoring_case(name, KNOWN[i].name))
+            return KNOWN[i].field;
+    return PYRS_FIELD_OTHER;
+}
+
+enum pyrs_field pyrs_field_of(struct pyrs_slice name, struct pyrs_slice value)
+{
     slice given = slice_of(name.bytes, name.length);
 
-    for (size_t i = 0; i < sizeof OURS / sizeof *OURS; i++)
-        if (slice_equal_ignoring_case(given, OURS[i]))
-            return false;
-    return field_is_valid(given, slice_of(value.bytes, value.length));
+    if (!field_is_valid(given, slice_of(value.bytes, value.length)))
+        return PYRS_FIELD_MALFORMED;
+    return known_field(given);
+}
+
+bool pyrs_field_is_valid(struct pyrs_slice name, struct pyrs_slice value)
+{
+    enum pyrs_field field = pyrs_field_of(name, value);
+
+    return field == PYRS_FIELD_OTHER || field == PYRS_FIELD_CONTENT_TYPE ||
+           field == PYRS_FIELD_HOP_BY_HOP;
 }

@@ -212,13 +212,17 @@ static void send_unsatisfiable(const struct file_answer *answer)
     send_page(answer, 416, slice_of(text, length));
 }
 
-/* Another status, or a method that the file is only an outcome of. */
+/* Another status, a method that the file is only an outcome of, or the part that its
+ * endpoint has chosen. */
 static void send_as_it_is(const struct file_answer *answer)
 {
-    struct range_set all = {1, {{0, answer->length}}};
+    const struct pyrs_file *file = answer->response->file;
+    struct range_set part = {1, {{0, answer->length}}};
 
-    answer_begin(answer->exchange, answer->response, (int64_t)answer->length);
-    write_body(answer, NULL, &all);
+    if (file->is_plain)
+        part.ranges[0] = (struct byte_range){file->offset, file->length};
+    answer_begin(answer->exchange, answer->response, (int64_t)part.ranges[0].length);
+    write_body(answer, NULL, &part);
 }
 
 /* ---- which of them ---- */
@@ -272,10 +276,12 @@ static void send_as_asked_for(const struct file_answer *answer)
 /* Of another method the file is what came of it, not what it is about: by now it would
  * be too late for a condition (13.2.1), and a tag would name something else. The same
  * holds for other statuses. */
-static bool may_be_asked_for(const struct pyrs_exchange *exchange, uint32_t status)
+static bool may_be_asked_for(const struct pyrs_exchange *exchange,
+                             const struct pyrs_response *response)
 {
-    return status == 200 && (exchange->head.method == METHOD_GET ||
-                             exchange->head.method == METHOD_HEAD);
+    return response->status == 200 && !response->file->is_plain &&
+           (exchange->head.method == METHOD_GET ||
+            exchange->head.method == METHOD_HEAD);
 }
 
 static void send_file_response(struct file_answer *answer, const struct stat *facts)
@@ -284,7 +290,7 @@ static void send_file_response(struct file_answer *answer, const struct stat *fa
     const struct pyrs_response *response = answer->response;
 
     answer->length = (uint64_t)facts->st_size;
-    if (!may_be_asked_for(answer->exchange, response->status)) {
+    if (!may_be_asked_for(answer->exchange, response)) {
         send_as_it_is(answer);
         return;
     }

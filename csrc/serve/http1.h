@@ -50,8 +50,12 @@ static inline const struct pyrs_settings *http1_settings(const struct http1 *htt
 }
 
 /* Puts it behind those before it. What needs nobody else's code is answered at once, if
- * it is its turn; what does may lose the loop, and waits until the poll phase is over. */
+ * it is its turn; what does may lose the loop, and waits until the poll phase is over.
+ */
 void http1_enqueue(struct http1 *http1, struct pyrs_exchange *exchange);
+
+/* Whatever answers its path and method. */
+void http1_find_endpoint(struct pyrs_exchange *exchange, const struct site *site);
 
 /* The request is whole, or refused: its endpoint may answer it. */
 void http1_dispatch(struct http1 *http1, struct pyrs_exchange *exchange);

@@ -63,14 +63,15 @@ struct mail *mail_of_response(enum mail_kind kind, struct pyrs_exchange *exchang
     struct pyrs_file file = response->file ? *response->file : (struct pyrs_file){0};
     struct mail *mail =
         new_letter(kind, exchange,
-                   response->content_type.length + response->fields.length +
-                       file.etag.length + body_bytes);
+                   response->reason.length + response->content_type.length +
+                       response->fields.length + file.etag.length + body_bytes);
     char *out;
 
     if (!mail)
         return NULL;
     out = mail->bytes;
     mail->response = *response;
+    mail->response.reason = copy(&out, response->reason);
     mail->response.content_type = copy(&out, response->content_type);
     mail->response.fields = copy(&out, response->fields);
     mail->file = file;
@@ -101,6 +102,17 @@ struct mail *mail_of_piece(struct pyrs_exchange *exchange, const struct lent *pi
     mail->piece.release = NULL;
     if (piece->release)
         piece->release(piece->owner);
+    return mail;
+}
+
+struct mail *mail_of_redirect(struct pyrs_exchange *exchange, slice target)
+{
+    struct mail *mail = new_letter(MAIL_REDIRECT, exchange, target.length);
+
+    if (!mail)
+        return NULL;
+    memcpy(mail->bytes, target.bytes, target.length);
+    mail->target_length = target.length;
     return mail;
 }
 

@@ -224,9 +224,11 @@ static void send_continue(struct http1 *http1)
 static bool wants_stream(const struct pyrs_exchange *exchange)
 {
     const struct route *route = exchange->match.route;
+    const struct request_head *head = &exchange->head;
+    uint64_t length = head->framing == BODY_LENGTH ? (uint64_t)head->content_length : 0;
 
     return route && route->options.stream_body &&
-           !(route->options.collect_chunked && exchange->head.framing == BODY_CHUNKED);
+           length >= route->options.stream_bytes_min;
 }
 
 /* Its endpoint runs while the body arrives. False: memory is out. */

@@ -9,6 +9,9 @@
 #include "runner.h"
 #include "steps.h"
 
+/* Between two looks at a client that takes nothing. */
+enum { WAIT_MS_MAX = 32 };
+
 /* A handler need not know on which side it is: every call asks again. At home the step
  * stands still until runner_enter_again, so that the loop cannot be taken; away it goes
  * on at once, since the watch may have to relieve a visitor. */
@@ -250,6 +253,36 @@ enum pyrs_flow pyrs_exchange_flow(struct pyrs_exchange *exchange)
     if (!is_home(exchange))
         return tell(exchange, mailed_flow(exchange));
     return tell_and_go_on(exchange);
+}
+
+static bool drives(const struct runner *runner)
+{
+    return runner->role == RUNNER_DRIVES;
+}
+
+/* The watch takes the loop from a step that stands still. */
+static void wait_to_lose_loop(const struct runner *runner)
+{
+    while (!atomic_load_explicit(&runner->challenged, memory_order_relaxed))
+        uv_sleep(1);
+}
+
+bool pyrs_exchange_wait(struct pyrs_exchange *exchange)
+{
+    const struct runner *runner = exchange->runner;
+    unsigned ms = 1;
+
+    while (pyrs_exchange_flow(exchange) == PYRS_FLOW_PAUSE) {
+        if (!drives(runner)) {
+            uv_sleep(ms);
+            ms = ms < WAIT_MS_MAX ? ms * 2 : ms;
+        } else if (runner->crew && http1_settings(exchange->http1)->handoff_after_us) {
+            wait_to_lose_loop(runner);
+        } else {
+            return false;
+        }
+    }
+    return true;
 }
 
 void pyrs_exchange_end(struct pyrs_exchange *exchange, bool complete)

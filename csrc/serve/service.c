@@ -68,6 +68,7 @@ static void renew_date(struct service *service)
 
     if (*name)
         out += snprintf(out, sizeof service->server_and_date, "Server: %s\r\n", name);
+    service->server_bytes = (size_t)(out - service->server_and_date);
     memcpy(out, "Date: ", 6);
     http_date_write(service->loop.clock, out + 6);
     memcpy(out + 6 + HTTP_DATE_BYTES, "\r\n", 2);
@@ -76,11 +77,15 @@ static void renew_date(struct service *service)
     service->date_second = service->loop.clock;
 }
 
-slice service_server_and_date(struct service *service)
+slice service_server_and_date(struct service *service, bool server, bool date)
 {
+    size_t first, end;
+
     if (service->date_second != service->loop.clock)
         renew_date(service);
-    return slice_of(service->server_and_date, service->server_and_date_bytes);
+    first = server ? 0 : service->server_bytes;
+    end = date ? service->server_and_date_bytes : service->server_bytes;
+    return slice_of(service->server_and_date + first, end - first);
 }
 
 /* ---- running what is ready ---- */

@@ -46,7 +46,7 @@ struct service {
 
     /* "Server: pyrs\r\nDate: ...\r\n", renewed when the second changes. */
     char server_and_date[320];
-    size_t server_and_date_bytes;
+    size_t server_bytes, server_and_date_bytes;
     time_t date_second;
 };
 
@@ -58,8 +58,8 @@ static inline struct service *service_of(struct loop *loop)
     return CONTAINER_OF(loop, struct service, loop);
 }
 
-/* The lines for an answer that leaves now. */
-slice service_server_and_date(struct service *service);
+/* The lines for an answer that leaves now: both, or one of them, or none. */
+slice service_server_and_date(struct service *service, bool server, bool date);
 
 /* Runs every ready exchange, those in Python within one attach to the interpreter.
  * False: another thread drives the loop now. */

@@ -7,6 +7,7 @@ from asyncio import AbstractEventLoop, Future
 from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
 from typing import Any, NoReturn, TypeVar, final, overload
 
+from _typeshed.wsgi import WSGIApplication
 from multidict import CIMultiDictProxy, MultiDictProxy
 
 from pyrs._request_parts import RequestSettings
@@ -177,6 +178,16 @@ class Coroutine:
     def sent(self) -> Future[None]:
         """After a pause: a future, done when more may be sent."""
 
+@final
+class FileWrapper(Iterator[bytes]):
+    """wsgi.file_wrapper: a file as the body of an answer."""
+
+    def __new__(cls, file: Any, block_size: int = 8192, /) -> FileWrapper: ...
+    def __iter__(self) -> FileWrapper: ...
+    def __next__(self) -> bytes: ...
+    def close(self) -> None:
+        """Closes the file, if it can be closed."""
+
 def endpoint(
     callable: Callable[[Request], object],
     name: str,
@@ -189,6 +200,16 @@ def endpoint(
     It belongs to the server it is given to; name stands in the log. An async callable
     runs among tasks.
     """
+
+def wsgi_endpoint(
+    application: WSGIApplication,
+    name: str,
+    environ: dict[str, Any],
+    settings: RequestSettings,
+    /,
+) -> int:
+    """The same for a WSGI application; what environ has stands in that of every
+    request."""
 
 def endpoint_free(address: int, /) -> None:
     """Frees an endpoint that no server was given."""

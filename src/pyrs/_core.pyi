@@ -51,7 +51,7 @@ class Settings(CData):
 class RouteOptions(CData):
     run: int
     stream_body: bool
-    collect_chunked: bool
+    stream_bytes_min: int
 
 @type_check_only
 class CgiSettings(CData):

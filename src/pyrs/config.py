@@ -480,22 +480,41 @@ class Entry(CgiOptions, forbid_unknown_fields=True, frozen=True, kw_only=True):
     run: Annotated[
         RunMode,
         Meta(
-            description="Where the handler runs: `loop` on the event loop's thread, "
-            "which costs nothing and must not block; `thread` on a thread of its own; "
+            description="Where the handler or application runs: `loop` on the event "
+            "loop's thread, which costs nothing and must not block; `thread` on a "
+            "thread of its own; "
             "`auto` on the loop until it blocks. An `async def` handler runs on the "
             "asyncio loop, whatever stands here.",
             extra={"expected": '"auto", "loop" or "thread"'},
         ),
     ] = "auto"
-    body: Annotated[
-        BodyMode,
-        Meta(
-            description="When the handler is called: `whole`: when the body is there; "
-            "`stream`: when the head is, the body to be read as it arrives, by "
-            "`request.stream()`.",
-            extra={"expected": '"whole" or "stream"'},
-        ),
-    ] = "whole"
+    body: (
+        Annotated[
+            BodyMode,
+            Meta(
+                description="When the handler or application is called: `whole`: when "
+                "the body is there; `stream`: when the head is, the body to be read as "
+                "it arrives, by `request.stream()` or `wsgi.input`. If left out, a "
+                "handler gets its bodies whole, and a WSGI application those that are "
+                "not larger than `limits.body_memory` or do not tell their length.",
+                extra={"expected": '"whole" or "stream"'},
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    wsgi: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="WSGI application, `module:attribute` or "
+                "`module:factory()`, found from the project file's folder first. It "
+                "answers the path and all below it.",
+                examples=["main:app", "package.module:create_app()"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     native: (
         Annotated[
             str,
@@ -538,13 +557,10 @@ class Endpoint(NamedTuple):
     required: tuple[str, ...]
     optional: tuple[str, ...] = ()
 
-    @property
-    def names(self) -> set[str]:
-        return {*self.required, *self.optional}
-
 
 ENDPOINTS = (
     Endpoint("Python method", ("module", "handler"), ("class", "run", "body")),
+    Endpoint("WSGI application", ("wsgi",), ("run", "body")),
     Endpoint("C function", ("native", "symbol")),
     Endpoint("CGI folder", ("cgi",), CgiOptions.__struct_fields__),
 )

@@ -111,10 +111,10 @@ def json_schema() -> str:
     schema = msgspec.json.schema(Project)
     entry = schema["$defs"]["Entry"]
     entry["oneOf"] = [{"required": list(kind.required)} for kind in ENDPOINTS]
-    entry["dependentSchemas"] = {
-        name: {"anyOf": [{"required": [kind.required[0]]} for kind in kinds]}
-        for name, kinds in _kinds_by_key().items()
-    }
+    for name, kinds in _kinds_by_key().items():
+        entry.setdefault("dependentSchemas", {})[name] = {
+            "anyOf": [{"required": [kind.required[0]]} for kind in kinds]
+        }
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "project.pyrs",
@@ -126,12 +126,12 @@ def json_schema() -> str:
 
 
 def _kinds_by_key() -> dict[str, list[Endpoint]]:
-    """Which endpoints have a key, of those that do not tell which one it is."""
-    found: dict[str, list[Endpoint]] = {}
+    """The kinds of endpoints that have a key, if it is not the one that tells them."""
+    kinds: dict[str, list[Endpoint]] = {}
     for kind in ENDPOINTS:
         for name in (*kind.required[1:], *kind.optional):
-            found.setdefault(name, []).append(kind)
-    return found
+            kinds.setdefault(name, []).append(kind)
+    return kinds
 
 
 def configuration_page() -> str:

@@ -40,6 +40,7 @@ from pyrs.user_code import (
     put_first,
     user_traceback,
 )
+from pyrs.wsgi_app import find_application
 
 __all__ = [
     "LoadedProject",
@@ -285,6 +286,8 @@ def endpoint_name(entry: Entry) -> str:
         return f"{entry.symbol} in {entry.native}"
     if isinstance(entry.cgi, str):
         return f"programs in {entry.cgi}"
+    if isinstance(entry.wsgi, str):
+        return entry.wsgi
     parts = (entry.module, entry.class_, entry.handler)
     return ".".join(part for part in parts if isinstance(part, str))
 
@@ -308,11 +311,19 @@ def _add_route(file: ProjectFile, server: Server, key: str, entry: Entry) -> Non
         if not is_faulty:
             server.add_cgi(entry.path, folder, methods, entry_cgi_options(entry))
         return
+    name = endpoint_name(entry)
+    body = None if isinstance(entry.body, UnsetType) else entry.body
+    if isinstance(entry.wsgi, str):
+        application = find_application(file.folder, entry.wsgi)
+        if not is_faulty:
+            server.add_wsgi(
+                entry.path, application, methods, name, run=entry.run, body=body
+            )
+        return
     handler = _handler(file, server, key, entry)
     if not is_faulty:
-        name = endpoint_name(entry)
         server.add_route(
-            entry.path, handler, methods, name, run=entry.run, body=entry.body
+            entry.path, handler, methods, name, run=entry.run, body=body or "whole"
         )
 
 

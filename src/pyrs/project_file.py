@@ -21,6 +21,7 @@ from msgspec import UNSET, UnsetType, inspect
 from pyrs import jsonc
 from pyrs.config import (
     ENDPOINTS,
+    Endpoint,
     Entry,
     ErrorHandler,
     Middleware,
@@ -289,10 +290,7 @@ def _check_endpoints(file: ProjectFile, modules: Array) -> None:
 
 
 def _endpoint_fault(keys: set[str]) -> str:
-    """Optional keys that several kinds have say nothing about which one it is."""
-    every = [name for kind in ENDPOINTS for name in kind.names]
-    shared = {name for name in every if every.count(name) > 1}
-    kinds = [kind for kind in ENDPOINTS if keys & (kind.names - shared)]
+    kinds = [kind for kind in ENDPOINTS if keys & _own_keys(kind)]
     if not kinds:
         ways = ", or ".join(_quoted(kind.required) for kind in ENDPOINTS)
         return f"found no endpoint, expected {ways}"
@@ -302,10 +300,25 @@ def _endpoint_fault(keys: set[str]) -> str:
     missing = [name for name in kinds[0].required if name not in keys]
     if missing:
         return f"missing {_quoted(missing)}, which a {kinds[0].title} needs"
-    foreign = sorted(keys & (shared - kinds[0].names))
-    if foreign:
-        return f"found {_quoted(foreign)}, which a {kinds[0].title} does not have"
+    others = keys & _keys_of_endpoints() - {*kinds[0].required, *kinds[0].optional}
+    if others:
+        return f"found {_quoted(sorted(others))}, which a {kinds[0].title} has not"
     return ""
+
+
+def _keys_of_endpoints() -> set[str]:
+    return {key for kind in ENDPOINTS for key in (*kind.required, *kind.optional)}
+
+
+def _own_keys(kind: Endpoint) -> set[str]:
+    """Keys that no other kind has."""
+    others = {
+        key
+        for other in ENDPOINTS
+        if other is not kind
+        for key in (*other.required, *other.optional)
+    }
+    return {*kind.required, *kind.optional} - others
 
 
 def _fits(value: object, kind: inspect.Type) -> bool:

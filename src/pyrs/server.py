@@ -12,9 +12,10 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO, cast
 from weakref import WeakMethod
 
 import msgspec
@@ -23,6 +24,7 @@ from pyrs import _bridge
 from pyrs._core import ffi, lib
 from pyrs._request_parts import RequestSettings
 from pyrs._results import describe_exception
+from pyrs._wsgi_parts import ErrorStream, environ_template
 from pyrs.asyncio_worker import AsyncioWorker
 from pyrs.config import (
     BodyMode,
@@ -39,9 +41,10 @@ from pyrs.hooks import ErrorHandler, Handler, Hooks, is_async_handler
 from pyrs.lifespan import Lifespan, MakeError
 
 if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
     from typing_extensions import Self
 
-    from pyrs._core import CData, EndpointPointer, Error, ServerPointer
+    from pyrs._core import CData, EndpointPointer, Error, RouteOptions, ServerPointer
 
 __all__ = ["Counters", "RouteError", "Server", "mount_pattern"]
 
@@ -121,6 +124,7 @@ class Server:
         if pointer == ffi.NULL:
             raise PyrsError(_message(error))
         self._pointer: ServerPointer | None = ffi.gc(pointer, lib.pyrs_server_free)
+        self._settings = settings
         self._request_settings = _request_settings(settings)
         self._listeners = 0
         self._has_routes = False
@@ -131,6 +135,7 @@ class Server:
         self._lifespan.run_async = self._asyncio.run
         self._has_async = False
         self._stop_seconds = settings.timeouts.stop or None
+        self._wsgi_errors = ErrorStream(partial(_weakly(self._log), "error"))
         self._lock = threading.Lock()  # between close and the calls of other threads
         self._running = False
 
@@ -190,18 +195,42 @@ class Server:
         body is there or when the head is. Raises RouteError, or HookFault if an async
         hook cannot run around it.
         """
-        if isinstance(methods, str):
-            raise TypeError('methods is a list of names, as in ["GET"]')
         if not callable(handler):
             raise TypeError(f"the handler of {path} cannot be called")
-        if run not in RUN_MODES or body not in BODY_MODES:
-            raise ValueError(f"run {run!r}, body {body!r}: expected one of each mode")
+        options = _route_options(methods, run, body)
         called = name or str(getattr(handler, "__qualname__", repr(handler)))
         endpoint = self._endpoint(self._hooks.wrap(handler, called), called)
-        options = ffi.new("struct pyrs_route_options *")
-        options.run = RUN_MODES[run]
-        options.stream_body = body == "stream"
         self._add(path, methods, endpoint, options)
+
+    def add_wsgi(
+        self,
+        path: str,
+        application: WSGIApplication,
+        methods: Iterable[str] | None = None,
+        name: str | None = None,
+        *,
+        run: RunMode = "auto",
+        body: BodyMode | None = None,
+    ) -> None:
+        """Lets a WSGI application (PEP 3333) answer a path and all below it.
+
+        The path is its SCRIPT_NAME; `methods` defaults to all of them, `name` is what
+        logs call it, `run` says on which thread it runs. It is called when the
+        request's body is there ("whole") or when the head is ("stream"); unless told, a
+        body that says to be larger than limits.body_memory arrives while it is read.
+        Raises RouteError.
+        """
+        if not callable(application):
+            raise TypeError(f"the WSGI application of {path} cannot be called")
+        options = _route_options(methods, run, body or "stream")
+        if body is None:
+            options.stream_bytes_min = self._settings.limits.body_memory + 1
+        called = name or str(getattr(application, "__qualname__", repr(application)))
+        address = _bridge.wsgi_endpoint(
+            application, called, self._environ(run), self._request_settings
+        )
+        endpoint = ffi.cast("struct pyrs_endpoint *", address)
+        self._add(mount_pattern(path), methods, endpoint, options)
 
     def add_native(
         self,
@@ -241,7 +270,7 @@ class Server:
         if endpoint == ffi.NULL:
             raise PyrsError(_message(error))
         route = ffi.new("struct pyrs_route_options *")
-        route.stream_body = route.collect_chunked = True
+        route.stream_body, route.stream_bytes_min = True, 1
         self._add(mount_pattern(path), methods, endpoint, route)
 
     def listen(self, host: str = "127.0.0.1", port: int = 0) -> int:
@@ -333,6 +362,14 @@ class Server:
         address = _bridge.endpoint(handler, name, self._request_settings, tasks)
         return ffi.cast("struct pyrs_endpoint *", address)
 
+    def _environ(self, run: RunMode) -> dict[str, Any]:
+        """What the environ of every request to a WSGI application has."""
+        settings = self._settings
+        is_threaded = settings.thread_count > 1 or settings.handoff_after > 0
+        return environ_template(
+            cast(TextIO, self._wsgi_errors), multithread=is_threaded or run == "thread"
+        )
+
     def _add(
         self,
         path: str,
@@ -394,6 +431,19 @@ class Server:
         if self._pointer is None:
             raise PyrsError("the server is closed")
         return self._pointer
+
+
+def _route_options(
+    methods: Iterable[str] | None, run: RunMode, body: BodyMode
+) -> RouteOptions:
+    if isinstance(methods, str):
+        raise TypeError('methods is a list of names, as in ["GET"]')
+    if run not in RUN_MODES or body not in BODY_MODES:
+        raise ValueError(f"run {run!r}, body {body!r}: expected one of each mode")
+    options = ffi.new("struct pyrs_route_options *")
+    options.run = RUN_MODES[run]
+    options.stream_body = body == "stream"
+    return options
 
 
 def _weakly(method: Callable[..., None]) -> Callable[..., None]:

@@ -23,9 +23,12 @@ from pyrs.project_file import nearest
 __all__ = [
     "Missing",
     "check_signature",
+    "find_attribute",
     "find_callable",
+    "find_module",
     "find_owner",
     "put_first",
+    "takes",
     "user_traceback",
 ]
 
@@ -50,10 +53,30 @@ def put_first(folder: str) -> None:
     importlib.invalidate_caches()
 
 
+def find_module(folder: Path, key: str, name: str) -> ModuleType:
+    """A module, that of the folder if there is one, imported."""
+    here = _own_file(folder, name)
+    loaded = sys.modules.get(name.partition(".")[0])
+    if here and loaded and not _is_same_file(loaded, here):
+        where = getattr(loaded, "__file__", None) or "the interpreter itself"
+        message = f"{here.name} has the name of a module that is already imported"
+        raise Missing(key, f"{message} ({where}); rename it")
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and f"{name}.".startswith(f"{error.name}."):
+            names = [module.name for module in pkgutil.iter_modules([str(folder)])]
+            message = f'there is no module "{name}" in {folder}'
+            raise Missing(key, message + nearest(name, names)) from None
+        raise Missing(key, "importing it failed", user_traceback(error)) from None
+    except (Exception, SystemExit) as error:
+        raise Missing(key, "importing it failed", user_traceback(error)) from None
+
+
 def find_owner(folder: Path, module: str, class_: object) -> tuple[object, str]:
     """A new instance of the class, or the module if the entry has no class; and what
     messages call it."""
-    owner = _module(folder, module)
+    owner = find_module(folder, "module", module)
     if isinstance(class_, str):
         return _instance(module, owner, class_), f"class {class_}"
     return owner, f"module {module}"
@@ -61,44 +84,46 @@ def find_owner(folder: Path, module: str, class_: object) -> tuple[object, str]:
 
 def find_callable(owner: object, title: str, key: str, name: str) -> Callable[..., Any]:
     """A method of an instance or a function of a module."""
-    found = _attribute(owner, key, name, title)
+    found = find_attribute(owner, key, name, title)
     if not callable(found):
         kind = type(found).__name__
         raise Missing(key, f"found a {kind}, expected a method or function")
     return found
 
 
+def find_attribute(owner: object, key: str, name: str, title: str) -> object:
+    """Of an object that messages call `title`."""
+    try:
+        return getattr(owner, name)
+    except AttributeError:
+        names = [known for known in dir(owner) if not known.startswith("__")]
+        message = f'{title} has no "{name}"{nearest(name, names)}'
+        raise Missing(key, message) from None
+    except Exception as error:
+        trace = user_traceback(error)
+        raise Missing(key, f'reading "{name}" failed', trace) from None
+
+
 def check_signature(
     function: Callable[..., object], key: str, name: str, expected: str, count: int
 ) -> None:
     """Whether it can be called with so many arguments, which `expected` tells."""
+    if not takes(function, count):
+        found = f"{name}{inspect.signature(function)}"
+        raise Missing(key, f"found {found}, expected {expected}")
+
+
+def takes(function: Callable[..., object], count: int) -> bool:
+    """Whether it can be called with so many arguments, as far as it tells."""
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
-        return  # what is written in C need not have one
+        return True  # what is written in C need not have one
     try:
         signature.bind(*[object()] * count)
     except TypeError:
-        raise Missing(key, f"found {name}{signature}, expected {expected}") from None
-
-
-def _module(folder: Path, name: str) -> ModuleType:
-    here = _own_file(folder, name)
-    loaded = sys.modules.get(name.partition(".")[0])
-    if here and loaded and not _is_same_file(loaded, here):
-        where = getattr(loaded, "__file__", None) or "the interpreter itself"
-        message = f"{here.name} has the name of a module that is already imported"
-        raise Missing("module", f"{message} ({where}); rename it")
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name and f"{name}.".startswith(f"{error.name}."):
-            names = [module.name for module in pkgutil.iter_modules([str(folder)])]
-            message = f'there is no module "{name}" in {folder}'
-            raise Missing("module", message + nearest(name, names)) from None
-        raise Missing("module", "importing it failed", user_traceback(error)) from None
-    except (Exception, SystemExit) as error:
-        raise Missing("module", "importing it failed", user_traceback(error)) from None
+        return False
+    return True
 
 
 def _own_file(folder: Path, name: str) -> Path | None:
@@ -116,7 +141,7 @@ def _is_same_file(module: ModuleType, path: Path) -> bool:
 
 
 def _instance(module_name: str, module: object, name: str) -> object:
-    kind = _attribute(module, "class", name, f"module {module_name}")
+    kind = find_attribute(module, "class", name, f"module {module_name}")
     if not isinstance(kind, type):
         found = type(kind).__name__
         raise Missing("class", f"found a {found}, expected a class")
@@ -125,18 +150,6 @@ def _instance(module_name: str, module: object, name: str) -> object:
     except (Exception, SystemExit) as error:
         trace = user_traceback(error)
         raise Missing("class", f"making a {name} failed", trace) from None
-
-
-def _attribute(owner: object, key: str, name: str, title: str) -> object:
-    try:
-        return getattr(owner, name)
-    except AttributeError:
-        names = [known for known in dir(owner) if not known.startswith("__")]
-        message = f'{title} has no "{name}"{nearest(name, names)}'
-        raise Missing(key, message) from None
-    except Exception as error:
-        trace = user_traceback(error)
-        raise Missing(key, f'reading "{name}" failed', trace) from None
 
 
 def user_traceback(error: BaseException) -> str:

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from pyrs import PyrsError
 from pyrs.config import (
@@ -81,6 +82,7 @@ def test_every_key_is_read(read: Reader) -> None:
             {"path": "/a", "methods": ["GET"], "module": "m", "class": "C",
              "handler": "h", "run": "thread", "body": "stream"},
             {"path": "/b", "native": "./b.so", "symbol": "b"},
+            {"path": "/c", "wsgi": "m:a", "run": "loop", "body": "whole"},
           ],
         }"""
     )
@@ -116,12 +118,13 @@ def test_every_key_is_read(read: Reader) -> None:
         "a.log",
         "info",
     )
-    first, second = project.modules
+    first, second, third = project.modules
     assert (first.path, first.methods) == ("/a", ["GET"])
     assert (first.module, first.class_, first.handler) == ("m", "C", "h")
     assert (first.run, first.body) == ("thread", "stream")
-    assert (second.run, second.body) == ("auto", "whole")
+    assert (second.run, second.body) == ("auto", UNSET)
     assert (second.native, second.symbol) == ("./b.so", "b")
+    assert (third.wsgi, third.run, third.body) == ("m:a", "loop", "whole")
 
 
 def test_all_faults_are_told_at_once(faults: Faults) -> None:
@@ -276,7 +279,7 @@ def test_a_key_that_stands_twice_is_a_fault(faults: Faults) -> None:
         (
             '"path": "/"',
             'modules[0]: found no endpoint, expected "module" and "handler", or '
-            '"native" and "symbol", or "cgi"',
+            '"wsgi", or "native" and "symbol", or "cgi"',
         ),
         (
             '"path": "/", "module": "m"',
@@ -307,8 +310,21 @@ def test_a_key_that_stands_twice_is_a_fault(faults: Faults) -> None:
         ),
         (
             '"path": "/", "native": "x.so", "symbol": "s", "body": "stream"',
-            "modules[0]: found two endpoints (Python method and C function), "
+            'modules[0]: found "body", which a C function has not',
+        ),
+        (
+            '"path": "/", "wsgi": "m:a", "class": "C", "handler": "h"',
+            "modules[0]: found two endpoints (Python method and WSGI application), "
             "expected one",
+        ),
+        (
+            '"path": "/", "body": "stream"',
+            'modules[0]: found no endpoint, expected "module" and "handler", or '
+            '"wsgi", or "native" and "symbol", or "cgi"',
+        ),
+        (
+            '"path": "/", "wsgi": ""',
+            'modules[0].wsgi: found "", expected text that is not empty',
         ),
         (
             '"path": "/", "module": "m", "clas": "C", "handler": "h"',
@@ -325,8 +341,7 @@ def test_a_key_that_stands_twice_is_a_fault(faults: Faults) -> None:
         ),
         (
             '"path": "/", "cgi": "c", "run": "loop"',
-            "modules[0]: found two endpoints (Python method and CGI folder), "
-            "expected one",
+            'modules[0]: found "run", which a CGI folder has not',
         ),
         (
             '"path": "/", "module": "m", "handler": ""',
@@ -339,7 +354,7 @@ def test_a_faulty_entry(faults: Faults, entry: str, message: str) -> None:
     assert [fault.split(": ", 1)[1] for fault in told] == [message]
 
 
-@pytest.mark.parametrize("kind", ["static", "wsgi"])
+@pytest.mark.parametrize("kind", ["static"])
 def test_an_endpoint_of_an_unknown_kind_is_an_unknown_key(
     faults: Faults, kind: str
 ) -> None:

@@ -76,6 +76,11 @@ def pages(request):
 """
 
 
+# For claims about how often a loop is handed on: long enough that a thread which the
+# system keeps waiting is not taken for a handler that blocks.
+CALM = {"handoff_after": 0.25}
+
+
 def _wait_for_hand_over(server: RunningServer, count: int = 1) -> None:
     wait_until(lambda: server.counter("hand_overs") >= count, "a hand-over")
 
@@ -86,7 +91,7 @@ def _wait_until_away(server: RunningServer, count: int) -> None:
 
 
 def test_others_are_served_while_a_handler_waits(serve: Serve) -> None:
-    server = serve(CODE)
+    server = serve(CODE, **CALM)
     with server.connect() as blocked:
         blocked.send(get("/wait?for=others"))
         assert server.ask(get("/fast")).status == 200
@@ -116,7 +121,7 @@ def test_fifty_handlers_block_at_once(serve: Serve) -> None:
 
 
 def test_a_route_that_blocks_loses_its_loop_once(serve: Serve) -> None:
-    server = serve(CODE)
+    server = serve(CODE, **CALM)
     with ExitStack() as stack:
         clients = [stack.enter_context(server.connect()) for _ in range(20)]
         clients[0].send(get("/wait"))
@@ -208,7 +213,7 @@ def test_threads_and_contexts_are_the_handlers_own(serve: Serve) -> None:
 
 def test_a_route_may_always_run_beside_the_loop(serve: Serve) -> None:
     routes = {"/fast": "fast", "/beside": {"handler": "fast", "run": "thread"}}
-    server = serve(CODE, routes)
+    server = serve(CODE, routes, **CALM)
     on_loop = {server.ask(get("/fast")).body for _ in range(10)}
     beside = {server.ask(get("/beside")).body for _ in range(10)}
     assert len(on_loop) == 1
@@ -266,7 +271,7 @@ def test_a_slow_page_of_many_under_one_route_leaves_the_others_on_the_loop(
     serve: Serve, path: str
 ) -> None:
     routes = {"/pages/*": "pages", "/release": "release", "/fast": "fast"}
-    server = serve(CODE, routes)
+    server = serve(CODE, routes, **CALM)
     with server.connect() as first, server.connect() as second:
         first.send(get(path))
         _wait_for_hand_over(server)

@@ -41,7 +41,9 @@ def thread(request):
 def test_one_slow_view_of_an_application_leaves_the_others_on_the_loop(
     serve: Serve,
 ) -> None:
-    server = serve(CODE, {"/*": "pages", "/release": "release", "/thread": "thread"})
+    routes = {"/*": "pages", "/release": "release", "/thread": "thread"}
+    # Longer than the system keeps a thread waiting: else quick views would be marked.
+    server = serve(CODE, routes, handoff_after=0.25)
 
     def is_quick_on_the_loop() -> bool:
         pages = {server.ask(get("/quick/a")).body for _ in range(5)}

@@ -11,6 +11,7 @@ from .server import (
     native_library,
     plain_environment,
     running_server,
+    servers,
     wait_until,
 )
 
@@ -27,6 +28,7 @@ __all__ = [
     "post",
     "post_chunked",
     "running_server",
+    "servers",
     "wait_until",
 ]
 

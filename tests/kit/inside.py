@@ -18,6 +18,7 @@ import socket
 import sys
 import threading
 import traceback
+import weakref
 from typing import Any, cast
 
 
@@ -30,9 +31,17 @@ class _Names:
         raise KeyError(name)
 
 
+_found: weakref.ref[Any] | None = None
+
+
 def _server() -> Any:
-    kind = sys.modules["pyrs.server"].Server
-    (server,) = (found for found in gc.get_objects() if type(found) is kind)
+    """The only one there is. Found once: to look through all objects takes long."""
+    global _found
+    server = _found and _found()
+    if server is None:
+        kind = sys.modules["pyrs.server"].Server
+        (server,) = (found for found in gc.get_objects() if type(found) is kind)
+        _found = weakref.ref(server)
     return server
 
 

@@ -15,6 +15,7 @@ that the test did not expect, exit status 0.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import re
@@ -26,7 +27,7 @@ import tempfile
 import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -281,7 +282,8 @@ def running_server(
     **settings: Any,
 ) -> Iterator[RunningServer]:
     """`routes` maps "/path" or "GET,POST /path" to a function of the code, to
-    "native:NAME", a function of kit/native.c, or to keys of its entry."""
+    "wsgi:NAME", an application of it, to "native:NAME", a function of kit/native.c, or
+    to keys of its entry."""
     write_project(folder, code, routes, **settings)
     name = settings.get("server_name", "pyrs")
     given = ["project.pyrs", *(arguments or [])]
@@ -297,6 +299,23 @@ def running_server(
     finally:
         if server.process.poll() is None:
             server.kill()
+
+
+@contextmanager
+def servers(folder: Path) -> Iterator[Serve]:
+    """What starts servers, each in a folder of its own below that one, and checked at
+    the end."""
+    with ExitStack() as stack:
+        count = 0
+
+        def start(*arguments: Any, **settings: Any) -> RunningServer:
+            nonlocal count
+            count += 1
+            own = folder / str(count)
+            own.mkdir()
+            return stack.enter_context(running_server(own, *arguments, **settings))
+
+        yield start
 
 
 def write_project(
@@ -323,11 +342,10 @@ def _entry(route: str, target: str | Mapping[str, Any]) -> dict[str, Any]:
     if methods:
         entry["methods"] = methods.split(",")
     if not isinstance(target, str):
-        return {
-            **entry,
-            **({"module": "main"} if "handler" in target else {}),
-            **target,
-        }
+        module = {"module": "main"} if "handler" in target else {}
+        return {**entry, **module, **target}
+    if target.startswith("wsgi:"):
+        return {**entry, "wsgi": f"main:{target.removeprefix('wsgi:')}"}
     if target.startswith("native:"):
         symbol = target.removeprefix("native:")
         return {**entry, "native": str(native_library()), "symbol": symbol}
@@ -345,7 +363,7 @@ def native_library() -> Path:
     from pyrs.include import include_folder
 
     folder = tempfile.TemporaryDirectory(prefix="pyrs-native-")
-    _folders.append(folder)  # until the tests are over
+    atexit.register(folder.cleanup)
     library = Path(folder.name) / "native.so"
     compiler = os.environ.get("CC", "cc")
     options = ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror"]
@@ -358,6 +376,3 @@ def native_library() -> Path:
         env=plain_environment(),
     )
     return library
-
-
-_folders: list[Any] = []

@@ -211,6 +211,13 @@ void pyrs_exchange_end(struct pyrs_exchange *exchange, bool complete)
         exchange->seen->complete = complete;
 }
 
+/* Nobody sends meanwhile: the WSGI endpoint is tested behind a real server. */
+bool pyrs_exchange_wait(struct pyrs_exchange *exchange)
+{
+    (void)exchange;
+    return false;
+}
+
 /* Nobody runs asyncio here: tests/http/test_async.py has the whole of it. */
 bool pyrs_exchange_defer(struct pyrs_exchange *exchange)
 {
@@ -289,6 +296,13 @@ struct pyrs_slice pyrs_exchange_raw_path(const struct pyrs_exchange *exchange)
 struct pyrs_slice pyrs_exchange_path(const struct pyrs_exchange *exchange)
 {
     return exchange->request.path;
+}
+
+struct pyrs_slice pyrs_exchange_rest(const struct pyrs_exchange *exchange)
+{
+    struct pyrs_slice path = exchange->request.path;
+
+    return (struct pyrs_slice){path.bytes + path.length, 0};
 }
 
 struct pyrs_slice pyrs_exchange_query(const struct pyrs_exchange *exchange)
@@ -382,19 +396,32 @@ void pyrs_exchange_log(struct pyrs_exchange *exchange, int level,
 }
 
 /* Near enough to the core's: tokens are letters, digits and hyphens here. */
-bool pyrs_field_is_valid(struct pyrs_slice name, struct pyrs_slice value)
+enum pyrs_field pyrs_field_of(struct pyrs_slice name, struct pyrs_slice value)
 {
     static const char token[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                 "0123456789-";
 
     for (size_t i = 0; i < name.length; i++)
         if (!name.bytes[i] || !strchr(token, name.bytes[i]))
-            return false;
+            return PYRS_FIELD_MALFORMED;
     for (size_t i = 0; i < value.length; i++)
         if (((unsigned char)value.bytes[i] < 0x20 && value.bytes[i] != '\t') ||
             value.bytes[i] == 0x7f)
-            return false;
-    return name.length > 0 && !equal_ignoring_case(name, PYRS_TEXT("Content-Length"));
+            return PYRS_FIELD_MALFORMED;
+    if (name.length == 0)
+        return PYRS_FIELD_MALFORMED;
+    if (equal_ignoring_case(name, PYRS_TEXT("Content-Type")))
+        return PYRS_FIELD_CONTENT_TYPE;
+    if (equal_ignoring_case(name, PYRS_TEXT("Content-Length")))
+        return PYRS_FIELD_CONTENT_LENGTH;
+    return PYRS_FIELD_OTHER;
+}
+
+bool pyrs_field_is_valid(struct pyrs_slice name, struct pyrs_slice value)
+{
+    enum pyrs_field field = pyrs_field_of(name, value);
+
+    return field == PYRS_FIELD_OTHER || field == PYRS_FIELD_CONTENT_TYPE;
 }
 
 /* ---- asking ---- */

@@ -61,6 +61,7 @@ HEADERS = [
     "http/byteranges.h",
     "http/digits.h",
     "http/field_lines.h",
+    "http/cgi_head.h",
     "http/media_type.h",
     "http/scan.h",
     "net/list.h",

@@ -1,0 +1,325 @@
+/* environ.c - see environ.h. */
+#include "environ.h"
+
+#include "origin.h"
+
+/* ---- setting ---- */
+
+/* One environ while it is made. */
+struct making {
+    struct environ *environ;
+    struct pyrs_exchange *exchange;
+    PyObject *dict;
+};
+
+static bool set(const struct making *making, enum environ_key key, PyObject *value)
+{
+    PyObject *const *keys = making->environ->state->environ_names.keys;
+
+    return PyDict_SetItem(making->dict, keys[key], value) == 0;
+}
+
+/* Takes the value, which may be NULL. */
+static bool set_new(const struct making *making, enum environ_key key, PyObject *value)
+{
+    bool done = value && set(making, key, value);
+
+    Py_XDECREF(value);
+    return done;
+}
+
+static PyObject *latin1(struct pyrs_slice bytes)
+{
+    return PyUnicode_DecodeLatin1(bytes.bytes, (Py_ssize_t)bytes.length, NULL);
+}
+
+static PyObject *same_or_new(struct last_text *last, struct pyrs_slice bytes)
+{
+    PyObject *text = last->text;
+
+    if (text && (size_t)PyUnicode_GET_LENGTH(text) == bytes.length &&
+        memcmp(PyUnicode_1BYTE_DATA(text), bytes.bytes, bytes.length) == 0)
+        return Py_NewRef(text);
+    text = latin1(bytes);
+    if (text)
+        Py_XSETREF(last->text, Py_NewRef(text));
+    return text;
+}
+
+static struct pyrs_slice write_number(uint32_t number, char out[10])
+{
+    char *first = out + 10;
+
+    do {
+        *--first = (char)('0' + number % 10);
+        number /= 10;
+    } while (number);
+    return (struct pyrs_slice){first, (size_t)(out + 10 - first)};
+}
+
+/* ---- the request line ---- */
+
+static PyObject *method_of(const struct making *making)
+{
+    struct pyrs_slice method = pyrs_exchange_method(making->exchange);
+    PyObject *const *known = making->environ->state->methods;
+
+    for (int i = 0; i < KNOWN_METHOD_COUNT; i++)
+        if ((size_t)PyUnicode_GET_LENGTH(known[i]) == method.length &&
+            memcmp(PyUnicode_1BYTE_DATA(known[i]), method.bytes, method.length) == 0)
+            return Py_NewRef(known[i]);
+    return latin1(method);
+}
+
+/* The bytes of a path as characters; the NUL for an encoded slash is a slash again. */
+static PyObject *path_text(struct pyrs_slice path)
+{
+    PyObject *text = latin1(path);
+    char *bytes;
+
+    if (!text || path.length == 0 || !memchr(path.bytes, 0, path.length))
+        return text;
+    Py_DECREF(text);
+    text = PyUnicode_New((Py_ssize_t)path.length, 0xff);
+    if (!text)
+        return NULL;
+    bytes = (char *)PyUnicode_1BYTE_DATA(text);
+    for (size_t i = 0; i < path.length; i++)
+        bytes[i] = path.bytes[i] ? path.bytes[i] : '/';
+    return text;
+}
+
+/* SCRIPT_NAME is what the route has of the path, without a slash at its end, PATH_INFO
+ * the rest with its slash: "/app" and "", "/app" and "/x". */
+static bool set_path(const struct making *making, PyObject *raw_uri,
+                     struct pyrs_slice raw_target)
+{
+    struct pyrs_slice path = pyrs_exchange_path(making->exchange);
+    struct pyrs_slice rest = pyrs_exchange_rest(making->exchange);
+    size_t split = (size_t)(rest.bytes - path.bytes);
+    struct pyrs_slice script = {path.bytes, split}, info;
+
+    if (split > 0 && path.bytes[split - 1] == '/')
+        script.length--;
+    info = (struct pyrs_slice){path.bytes + script.length, path.length - script.length};
+    if (script.length > 0 &&
+        !set_new(making, KEY_SCRIPT_NAME,
+                 memchr(script.bytes, 0, script.length)
+                     ? path_text(script)
+                     : same_or_new(&making->environ->script_name, script)))
+        return false;
+    if (info.bytes == raw_target.bytes && info.length == raw_target.length)
+        return set(making, KEY_PATH_INFO, raw_uri);
+    return set_new(making, KEY_PATH_INFO, path_text(info));
+}
+
+static bool set_target(const struct making *making)
+{
+    struct pyrs_slice raw_target = pyrs_exchange_raw_target(making->exchange);
+    struct pyrs_slice query = pyrs_exchange_query(making->exchange);
+    PyObject *raw_uri = latin1(raw_target);
+    bool done = raw_uri && set(making, KEY_RAW_URI, raw_uri) &&
+                set(making, KEY_REQUEST_URI, raw_uri) &&
+                set_path(making, raw_uri, raw_target);
+
+    Py_XDECREF(raw_uri);
+    return done &&
+           (query.length == 0 || set_new(making, KEY_QUERY_STRING, latin1(query)));
+}
+
+static bool set_request_line(const struct making *making)
+{
+    if (!set_new(making, KEY_REQUEST_METHOD, method_of(making)) || !set_target(making))
+        return false;
+    return pyrs_exchange_version_minor(making->exchange) != 0 ||
+           set_new(making, KEY_SERVER_PROTOCOL, PyUnicode_FromString("HTTP/1.0"));
+}
+
+/* ---- both ends ---- */
+
+/* A unix socket has no port, and leaves what the template says. */
+static bool set_end(const struct making *making, uint16_t port, const char *host,
+                    struct last_text *last_host, enum environ_key host_key,
+                    enum environ_key port_key)
+{
+    struct pyrs_slice text = {host, strlen(host)};
+    char digits[10];
+    PyObject *port_text;
+
+    if (port == 0)
+        return true;
+    if (!set_new(making, host_key, same_or_new(last_host, text)))
+        return false;
+    text = write_number(port, digits);
+    port_text = port_key == KEY_SERVER_PORT
+                    ? same_or_new(&making->environ->server_port, text)
+                    : latin1(text);
+    return set_new(making, port_key, port_text);
+}
+
+static bool set_ends(const struct making *making)
+{
+    struct environ *environ = making->environ;
+    char host[PYRS_ADDRESS_BYTES];
+    uint16_t port = pyrs_exchange_server(making->exchange, host);
+
+    if (!set_end(making, port, host, &environ->server_name, KEY_SERVER_NAME,
+                 KEY_SERVER_PORT))
+        return false;
+    port = pyrs_exchange_client(making->exchange, host);
+    return set_end(making, port, host, &environ->remote_addr, KEY_REMOTE_ADDR,
+                   KEY_REMOTE_PORT);
+}
+
+/* ---- headers ---- */
+
+/* RFC 9110, 5.2; for cookies RFC 6265, 5.4. */
+static bool join(const struct making *making, const struct environ_field *field,
+                 PyObject *before)
+{
+    const char *form = field->role == ROLE_LIST_OF_COOKIES ? "%U; %U" : "%U, %U";
+    PyObject *joined = PyUnicode_FromFormat(form, before, field->value);
+    bool done = joined && PyDict_SetItem(making->dict, field->key, joined) == 0;
+
+    Py_XDECREF(joined);
+    return done;
+}
+
+static bool set_field(const struct making *making, const struct environ_field *field)
+{
+    Py_ssize_t count = PyDict_GET_SIZE(making->dict);
+    PyObject *there = PyDict_SetDefault(making->dict, field->key, field->value);
+
+    if (!there || PyDict_GET_SIZE(making->dict) > count)
+        return there != NULL;
+    return join(making, field, there);
+}
+
+/* A chunked body that came whole has a length like any other; what is left of its
+ * coding would only mislead. */
+static bool is_told_otherwise(const struct making *making, enum field_role role)
+{
+    return role == ROLE_TRANSFER_ENCODING &&
+           !pyrs_exchange_body_streams(making->exchange);
+}
+
+static bool set_length(const struct making *making)
+{
+    size_t length = pyrs_exchange_body(making->exchange).length;
+
+    return set_new(making, KEY_CONTENT_LENGTH, PyUnicode_FromFormat("%zu", length));
+}
+
+static bool set_header(const struct making *making, uint32_t index)
+{
+    struct field_keys *keys = &making->environ->state->environ_names.fields;
+    struct pyrs_slice name, value;
+    struct environ_field field;
+    bool done;
+
+    pyrs_exchange_header_at(making->exchange, index, &name, &value);
+    if (!field_keys_read(keys, name, value, &field))
+        return false;
+    if (!field.key)
+        return true;
+    done = is_told_otherwise(making, field.role) ? set_length(making)
+                                                 : set_field(making, &field);
+    Py_DECREF(field.key);
+    Py_DECREF(field.value);
+    return done;
+}
+
+static bool set_headers(const struct making *making)
+{
+    uint32_t count = pyrs_exchange_header_count(making->exchange);
+
+    for (uint32_t i = 0; i < count; i++)
+        if (!set_header(making, i))
+            return false;
+    return true;
+}
+
+/* ---- behind proxies ---- */
+
+static bool set_if_told(const struct making *making, enum environ_key key,
+                        PyObject *text)
+{
+    return PyUnicode_GET_LENGTH(text) == 0 || set(making, key, text);
+}
+
+static bool set_told(const struct making *making, const struct origin *origin)
+{
+    return set(making, KEY_REMOTE_ADDR, origin->host_of_client) &&
+           set_new(making, KEY_REMOTE_PORT, PyObject_Str(origin->port_of_client)) &&
+           set_if_told(making, KEY_URL_SCHEME, origin->scheme) &&
+           set_if_told(making, KEY_HTTP_HOST, origin->host);
+}
+
+static bool set_origin(const struct making *making)
+{
+    const struct environ *environ = making->environ;
+    struct facts facts = {making->exchange, NULL};
+    struct origin origin;
+    bool done;
+
+    if (!environ->proxies)
+        return true;
+    if (!origin_read(&origin, environ->state, environ->proxies, &facts))
+        return false;
+    done = set_told(making, &origin);
+    origin_fini(&origin);
+    return done;
+}
+
+/* ---- the whole ---- */
+
+PyObject *environ_make(struct environ *environ, struct pyrs_exchange *exchange,
+                       struct wsgi_input *input)
+{
+    struct making making = {environ, exchange, PyDict_Copy(environ->template)};
+
+    if (!making.dict)
+        return NULL;
+    if (set_request_line(&making) && set_ends(&making) && set_headers(&making) &&
+        set_origin(&making) && (!input || set(&making, KEY_INPUT, (PyObject *)input)))
+        return making.dict;
+    Py_DECREF(making.dict);
+    return NULL;
+}
+
+static bool set_empty_input(struct environ *environ)
+{
+    PyObject *key = environ->state->environ_names.keys[KEY_INPUT];
+    PyObject *input = (PyObject *)wsgi_input_new(environ->state, NULL);
+    bool done = input && PyDict_SetItem(environ->template, key, input) == 0;
+
+    Py_XDECREF(input);
+    return done;
+}
+
+bool environ_init(struct environ *environ, struct module_state *state,
+                  PyObject *template, PyObject *settings)
+{
+    PyObject *proxies = PyObject_GetAttr(settings, state->name_trusted_proxies);
+    int are_there = proxies ? PyObject_IsTrue(proxies) : -1;
+
+    *environ = (struct environ){.state = state};
+    if (are_there > 0)
+        environ->proxies = Py_NewRef(proxies);
+    Py_XDECREF(proxies);
+    environ->template = are_there < 0 ? NULL : PyDict_Copy(template);
+    if (environ->template && set_empty_input(environ))
+        return true;
+    environ_fini(environ);
+    return false;
+}
+
+void environ_fini(struct environ *environ)
+{
+    Py_CLEAR(environ->template);
+    Py_CLEAR(environ->proxies);
+    Py_CLEAR(environ->script_name.text);
+    Py_CLEAR(environ->server_name.text);
+    Py_CLEAR(environ->server_port.text);
+    Py_CLEAR(environ->remote_addr.text);
+}
