@@ -247,8 +247,8 @@ def measure_uploads(options: argparse.Namespace) -> None:
                 selector.register(one, selectors.EVENT_WRITE)
             while selector.get_map():
                 for key, _events in selector.select():
+                    assert isinstance(key.fileobj, socket.socket)
                     one = key.fileobj
-                    assert isinstance(one, socket.socket)
                     if left[one] > 0:
                         left[one] -= one.send(piece[: left[one]])
                         if left[one] == 0:
