@@ -167,12 +167,11 @@ def test_a_file_is_uploaded_by_curl(server: RunningServer, tmp_path: Path) -> No
     assert curl, "tools/system_packages.sh installs it"
     content = os.urandom(3 * 1024 * 1024)
     (tmp_path / "a.bin").write_bytes(content)
-    host, port = server.address
     done = subprocess.run(
         [
             *(curl, "--silent", "--show-error", "--max-time", str(PATIENCE)),
             *("--form", "text=some text", "--form", f"file=@{tmp_path / 'a.bin'}"),
-            f"http://{host}:{port}/cgi-bin/upload.py",
+            f"{server.url}/cgi-bin/upload.py",
         ],
         check=True,
         capture_output=True,
