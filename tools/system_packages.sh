@@ -81,6 +81,7 @@ PROBE
 need_test() {
     has curl || lacks curl curl curl curl
     has git || lacks git git git git
+    has perl || lacks perl perl perl perl # for CGI programs
 }
 
 need_browser() { # for the tests of pages

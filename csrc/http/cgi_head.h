@@ -39,7 +39,7 @@ struct cgi_head {
 
 /* The length of the head that `bytes` begin with, its empty line included; 0 if that
  * has not come yet. *looked says how far the last call came, 0 at first. Lines end with
- * LF or CRLF (RFC 3875, 6.1: as the system has it). */
+ * LF or CRLF (RFC 3875, 7.2). */
 size_t cgi_head_length(slice bytes, size_t *looked);
 
 /* Reads a head with its empty line. NULL, or what is wrong with it: "a field without a
