@@ -79,7 +79,7 @@ sanitize: ## unit, corpus, http and static tests under ASan and UBSan, assertion
 		PACKAGE_FLAGS="-C cmake.build-type=RelWithDebInfo -C cmake.define.PYRS_SANITIZE=address,undefined"
 
 sanitized: $(MADE)/package $(MADE)/test
-	tools/sanitized.sh $(BIN)/python -m pytest $(PARALLEL) $(wildcard $(addprefix tests/,unit corpus core http static)) $(ARGS)
+	tools/sanitized.sh $(BIN)/python -m pytest $(PARALLEL) $(wildcard $(addprefix tests/,unit corpus core http static wsgi cgi)) $(ARGS)
 
 fuzz: ## every fuzz target, SECONDS=60 each
 	@tools/system_packages.sh $(PYTHON) build fuzz

@@ -9,17 +9,13 @@ measured in a process of its own, with one loop.
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
-from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-from measure import START_SECONDS, Failed, Load, run_wrk, tree_cpu_seconds
+from measure import Failed, Load, await_answer, run_wrk, tree_cpu_seconds
 from run import free_port
 from servers import HERE, Server, all_servers, build, running
 
@@ -109,18 +105,6 @@ def cost(server: Server, path: str, body_bytes: int, seconds: int) -> float:
     if any(result["errors"].values()) or not result["requests"]:
         raise Failed(f"{server.label}: {result['errors']}")
     return float(cpu / result["requests"] * 1e6)
-
-
-def await_answer(process: subprocess.Popen[bytes], port: int, load: Load) -> None:
-    """Asks until there is an answer, of any framing."""
-    deadline = time.monotonic() + START_SECONDS
-    body = b"x" * load.body_bytes or None
-    while process.poll() is None and time.monotonic() < deadline:
-        with suppress(OSError):
-            urllib.request.urlopen(f"http://127.0.0.1:{port}{load.path}", body).close()
-            return
-        time.sleep(0.05)
-    raise Failed(f"{load.path} was not answered")
 
 
 if __name__ == "__main__":

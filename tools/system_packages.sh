@@ -82,6 +82,7 @@ PROBE
 need_test() {
     has curl || lacks curl curl curl curl
     has git || lacks git git git git
+    has perl || lacks perl perl perl perl # for CGI programs
 }
 
 need_webdav() { # judges a WebDAV server; other systems have no package of it

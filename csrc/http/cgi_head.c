@@ -15,6 +15,8 @@ enum own_field {
 
 struct reader {
     struct cgi_head *head;
+    bool is_response; /* a whole one */
+    bool is_chunked;
     bool seen[OWN_FIELD_COUNT];
 };
 
@@ -44,13 +46,18 @@ static bool is_one_of(slice name, const slice *names, size_t count)
 /* What is between the server and its client alone (RFC 3875, 6.3.4; RFC 9110, 7.6.1),
  * and what the server says itself. Programs that were written for a bare socket send
  * them; they are left out. */
+static bool is_the_connections(slice name)
+{
+    static const slice NAMES[] = {{"connection", 10},       {"keep-alive", 10},
+                                  {"proxy-connection", 16}, {"te", 2},
+                                  {"trailer", 7},           {"upgrade", 7}};
+
+    return is_one_of(name, NAMES, sizeof NAMES / sizeof *NAMES);
+}
+
 static bool is_the_servers(slice name)
 {
-    static const slice NAMES[] = {
-        {"connection", 10}, {"keep-alive", 10}, {"proxy-connection", 16},
-        {"te", 2},          {"trailer", 7},     {"upgrade", 7},
-        {"date", 4},        {"server", 6},
-    };
+    static const slice NAMES[] = {{"date", 4}, {"server", 6}};
 
     return is_one_of(name, NAMES, sizeof NAMES / sizeof *NAMES);
 }
@@ -90,6 +97,23 @@ static const char *keep_field(struct cgi_head *head, slice name, slice value)
         return "too many fields";
     head->fields[head->field_count++] = (struct cgi_field){name, value};
     return NULL;
+}
+
+/* Whole responses are passed on with what they have; they are looked at only where they
+ * tell how long they are. */
+static const char *read_of_response(struct reader *reader, slice name, slice value)
+{
+    struct cgi_head *head = reader->head;
+
+    if (slice_equal_ignoring_case(name, SLICE("transfer-encoding"))) {
+        if (reader->is_chunked || !slice_equal_ignoring_case(value, SLICE("chunked")))
+            return "a Transfer-Encoding other than chunked";
+        reader->is_chunked = true;
+    } else if (slice_equal_ignoring_case(name, SLICE("content-length"))) {
+        if (head->content_length >= 0 || !slice_to_int64(value, &head->content_length))
+            return "a Content-Length that is no number, or a second one";
+    }
+    return keep_field(head, name, value);
 }
 
 static const char *read_own(struct reader *reader, enum own_field field, slice name,
@@ -133,6 +157,10 @@ static const char *read_field(struct reader *reader, slice line)
     value = slice_trimmed(slice_of(colon + 1, line.length - name.length - 1));
     if (!field_is_valid(name, value))
         return "a field with bytes that may not be in one";
+    if (is_the_connections(name))
+        return NULL;
+    if (reader->is_response)
+        return read_of_response(reader, name, value);
     if (slice_equal_ignoring_case(name, SLICE("transfer-encoding")))
         return "a Transfer-Encoding";
     if (is_the_servers(name))
@@ -164,19 +192,32 @@ static void finish(struct cgi_head *head)
         head->status = head->kind == CGI_DOCUMENT ? 200 : 302;
 }
 
-const char *cgi_head_parse(slice bytes, struct cgi_head *head)
+static void begin(struct cgi_head *head)
 {
-    struct reader reader = {.head = head};
+    head->kind = CGI_DOCUMENT;
+    head->status = 0;
+    head->status_line = head->content_type = head->location = slice_of(NULL, 0);
+    head->content_length = -1;
+    head->field_count = 0;
+}
+
+static const char *read_fields(struct reader *reader, slice bytes)
+{
     const char *fault = NULL;
     slice line;
 
-    head->kind = CGI_DOCUMENT;
-    head->status = 0;
-    head->content_type = head->location = slice_of(NULL, 0);
-    head->content_length = -1;
-    head->field_count = 0;
     while (!fault && (line = take_line(&bytes)).length > 0)
-        fault = read_field(&reader, line);
+        fault = read_field(reader, line);
+    return fault;
+}
+
+const char *cgi_head_parse(slice bytes, struct cgi_head *head)
+{
+    struct reader reader = {.head = head};
+    const char *fault;
+
+    begin(head);
+    fault = read_fields(&reader, bytes);
     if (fault)
         return fault;
     if (!reader.seen[OWN_CONTENT_TYPE] && !reader.seen[OWN_LOCATION] &&
@@ -184,6 +225,32 @@ const char *cgi_head_parse(slice bytes, struct cgi_head *head)
         return "neither Content-Type nor Location nor Status";
     finish(head);
     return NULL;
+}
+
+/* "HTTP/1.1 200 OK" (RFC 9112, 4), the text being anything that a field may be. */
+static bool read_status_line(slice line, struct cgi_head *head)
+{
+    if (line.length < 12 || memcmp(line.bytes, "HTTP/1.", 7) != 0 ||
+        (line.bytes[7] != '0' && line.bytes[7] != '1') || line.bytes[8] != ' ' ||
+        !field_is_valid(SLICE("status"), line) ||
+        !read_status(slice_of(line.bytes + 9, line.length - 9), &head->status))
+        return false;
+    head->status_line = line;
+    return true;
+}
+
+const char *cgi_head_parse_response(slice bytes, struct cgi_head *head)
+{
+    struct reader reader = {.head = head, .is_response = true};
+    const char *fault;
+
+    begin(head);
+    if (!read_status_line(take_line(&bytes), head))
+        return "no status line of HTTP/1.0 or 1.1";
+    fault = read_fields(&reader, bytes);
+    if (!fault && reader.is_chunked && head->content_length >= 0)
+        fault = "a Transfer-Encoding beside a Content-Length";
+    return fault;
 }
 
 size_t cgi_head_fields_size(const struct cgi_head *head)
@@ -211,4 +278,19 @@ char *cgi_head_write_fields(char *out, const struct cgi_head *head)
         out = write(out, SLICE("\r\n"));
     }
     return out;
+}
+
+static const slice CLOSE = {"Connection: close\r\n\r\n", 21};
+
+size_t cgi_head_response_size(const struct cgi_head *head)
+{
+    return head->status_line.length + 2 + cgi_head_fields_size(head) + CLOSE.length;
+}
+
+char *cgi_head_write_response(char *out, const struct cgi_head *head)
+{
+    out = write(out, head->status_line);
+    out = write(out, SLICE("\r\n"));
+    out = cgi_head_write_fields(out, head);
+    return write(out, CLOSE);
 }

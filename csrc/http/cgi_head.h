@@ -28,6 +28,7 @@ struct cgi_field {
 struct cgi_head {
     enum cgi_response kind;
     uint16_t status;        /* said, or what goes without saying */
+    slice status_line;      /* of a whole response; else empty */
     slice content_type;     /* empty: none */
     slice location;         /* empty: none */
     int64_t content_length; /* -1: not said */
@@ -38,16 +39,25 @@ struct cgi_head {
 
 /* The length of the head that `bytes` begin with, its empty line included; 0 if that
  * has not come yet. *looked says how far the last call came, 0 at first. Lines end with
- * LF or CRLF (RFC 3875, 6.1: as the system has it). */
+ * LF or CRLF (RFC 3875, 7.2). */
 size_t cgi_head_length(slice bytes, size_t *looked);
 
 /* Reads a head with its empty line. NULL, or what is wrong with it: "a field without a
  * colon"; *head is good for nothing then. */
 const char *cgi_head_parse(slice bytes, struct cgi_head *head);
 
+/* Likewise, of a program that writes whole HTTP responses (RFC 3875, 5): a status line
+ * first, and among the fields all that such a response has. None that could be read in
+ * two ways is taken, and what is said of the connection is left out. */
+const char *cgi_head_parse_response(slice bytes, struct cgi_head *head);
+
 /* Writes the fields as "Name: value\r\n" for a response; gives the end. Needs at most
  * so much room. */
 size_t cgi_head_fields_size(const struct cgi_head *head);
 char *cgi_head_write_fields(char *out, const struct cgi_head *head);
+
+/* Writes the head of a whole response, behind which the connection closes. */
+size_t cgi_head_response_size(const struct cgi_head *head);
+char *cgi_head_write_response(char *out, const struct cgi_head *head);
 
 #endif

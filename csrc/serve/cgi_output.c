@@ -103,16 +103,13 @@ static bool wants_no_body(const struct cgi_run *run, uint16_t status)
     return run->exchange->head.method == METHOD_HEAD || status == 204 || status == 304;
 }
 
-static void begin(struct cgi_run *run, const struct cgi_head *head)
+/* Its head has been written, or is about to be. */
+static void begin(struct cgi_run *run, const struct cgi_head *head,
+                  struct pyrs_slice fields, int64_t body_bytes)
 {
     bool no_body = wants_no_body(run, head->status);
-    char *fields = malloc(cgi_head_fields_size(head) + 1);
     enum pyrs_flow flow;
 
-    if (!fields) {
-        cgi_run_fail(run, 500, "no memory for its head");
-        return;
-    }
     run->head_read = true;
     run->body_left = head->content_length;
     flow = pyrs_exchange_begin(
@@ -120,14 +117,45 @@ static void begin(struct cgi_run *run, const struct cgi_head *head)
         &(struct pyrs_response){
             .status = head->status,
             .content_type = {head->content_type.bytes, head->content_type.length},
-            .fields = {fields, (size_t)(cgi_head_write_fields(fields, head) - fields)},
+            .fields = fields,
         },
-        head->content_length);
-    free(fields);
+        body_bytes);
     if (no_body)
         cgi_run_end_answer(run, true);
     else
         obey(run, flow);
+}
+
+static void answer(struct cgi_run *run, const struct cgi_head *head)
+{
+    bool is_whole = head->status_line.length > 0;
+    char *lines = malloc(is_whole ? cgi_head_response_size(head)
+                                  : cgi_head_fields_size(head) + 1);
+    const char *end;
+
+    if (!lines) {
+        cgi_run_fail(run, 500, "no memory for its head");
+        return;
+    }
+    end = is_whole ? cgi_head_write_response(lines, head)
+                   : cgi_head_write_fields(lines, head);
+    begin(run, head, (struct pyrs_slice){lines, (size_t)(end - lines)},
+          is_whole ? ANSWER_AS_IT_IS : head->content_length);
+    free(lines);
+}
+
+static void take_head(struct cgi_run *run, slice bytes)
+{
+    struct cgi_head head;
+    const char *fault = run->found.is_nph ? cgi_head_parse_response(bytes, &head)
+                                          : cgi_head_parse(bytes, &head);
+
+    if (fault)
+        refuse(run, fault);
+    else if (head.kind == CGI_LOCAL_REDIRECT)
+        cgi_run_redirect(run, head.location);
+    else
+        answer(run, &head);
 }
 
 static void read_head(struct cgi_run *run)
@@ -135,8 +163,6 @@ static void read_head(struct cgi_run *run)
     slice bytes = slice_of(run->output.buffer, run->output.length);
     size_t length = cgi_head_length(bytes, &run->looked);
     size_t most = run->cgi->settings.head_bytes_max;
-    struct cgi_head head;
-    const char *fault;
 
     if (length > most || (length == 0 && bytes.length > most)) {
         refuse(run, "its head is too large");
@@ -144,12 +170,7 @@ static void read_head(struct cgi_run *run)
     }
     if (length == 0)
         return;
-    fault = cgi_head_parse(slice_of(bytes.bytes, length), &head);
-    if (fault) {
-        refuse(run, fault);
-        return;
-    }
-    begin(run, &head);
+    take_head(run, slice_of(bytes.bytes, length));
     forward(run, slice_of(bytes.bytes + length, bytes.length - length));
 }
 
@@ -201,5 +222,6 @@ void cgi_output_finish(struct cgi_run *run)
     if (run->body_left > 0)
         cgi_run_log(run, PYRS_LOG_WARNING,
                     SLICE("wrote less than the length it has said"));
-    cgi_run_end_answer(run, run->body_left <= 0 && run->status >= 0);
+    cgi_run_end_answer(run, run->body_left <= 0 && (run->status >= 0 ||
+                                                    run->status == CGI_STATUS_UNKNOWN));
 }

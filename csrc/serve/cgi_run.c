@@ -13,6 +13,7 @@
 #include "cgi_environment.h"
 #include "exchange.h"
 #include "log.h"
+#include "redirect.h"
 
 /* A program that was told to end gets so long to put things in order. */
 enum { KILL_AFTER_MS = 2000 };
@@ -151,6 +152,11 @@ void cgi_run_end_answer(struct cgi_run *run, bool complete)
 {
     if (run->exchange)
         pyrs_exchange_end(take_exchange(run), complete);
+}
+
+void cgi_run_redirect(struct cgi_run *run, slice target)
+{
+    redirect_post(take_exchange(run), target);
 }
 
 /* ---- the log ---- */

@@ -94,6 +94,9 @@ void cgi_run_respond(struct cgi_run *run, uint16_t status);
 /* Ends the answer. Not complete: the connection is cut, or it is a 500. */
 void cgi_run_end_answer(struct cgi_run *run, bool complete);
 
+/* Another path of the server answers instead. */
+void cgi_run_redirect(struct cgi_run *run, slice target);
+
 /* The program has done what cannot be put right: it is ended. */
 void cgi_run_fail(struct cgi_run *run, uint16_t status, const char *what);
 

@@ -37,6 +37,7 @@ struct child {
     uv_poll_t ended; /* polls `descriptor` */
     int descriptor;  /* -1: it is looked for */
     pid_t id;
+    bool is_lost; /* somebody else has waited for it: its number may be another's */
     struct spawn_launcher *launcher;
     struct cgi_process *process;
 };
@@ -174,6 +175,7 @@ static bool has_ended(const struct child *child, int *status)
 
 static void tell(struct child *child, int status)
 {
+    child->is_lost = status == CGI_STATUS_UNKNOWN;
     child->process->exited(child->process, status);
 }
 
@@ -279,7 +281,8 @@ static void spawn_signal(struct cgi_launcher *launcher, struct cgi_process *proc
     const struct child *child = process->state;
 
     (void)launcher;
-    kill(-child->id, number);
+    if (!child->is_lost)
+        kill(-child->id, number);
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -297,7 +300,7 @@ static void spawn_release(struct cgi_launcher *launcher, struct cgi_process *pro
     (void)launcher;
     process->state = NULL;
     list_remove(&child->link);
-    while (waitpid(child->id, NULL, 0) < 0 && errno == EINTR) {
+    while (!child->is_lost && waitpid(child->id, NULL, 0) < 0 && errno == EINTR) {
     }
     if (child->descriptor >= 0)
         uv_close((uv_handle_t *)&child->ended, on_closed);

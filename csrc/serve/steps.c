@@ -5,6 +5,7 @@
 
 #include "body_stream.h"
 #include "file_response.h"
+#include "redirect.h"
 #include "runner.h"
 #include "site.h"
 #include "status_page.h"
@@ -356,6 +357,7 @@ static void deliver_lost(struct service *service, struct mail *mail)
         answer_release(service, mail->piece.release, mail->piece.owner);
         break;
     case MAIL_END:
+    case MAIL_REDIRECT:
         count_as_cut(mail->exchange);
         end_exchange(mail->exchange);
         break;
@@ -398,6 +400,10 @@ static void deliver(struct mail *mail)
     case MAIL_END:
         steps_end_answer(exchange, mail->complete);
         end_exchange(exchange);
+        break;
+    case MAIL_REDIRECT:
+        redirect(exchange, slice_of(mail->bytes, mail->target_length));
+        steps_make_ready(exchange);
         break;
     case MAIL_DEFERRED:
         exchange->deferred = true;

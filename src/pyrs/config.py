@@ -649,10 +649,6 @@ class Endpoint(NamedTuple):
     required: tuple[str, ...]
     optional: tuple[str, ...] = ()
 
-    @property
-    def names(self) -> set[str]:
-        return {*self.required, *self.optional}
-
 
 STATIC_OPTIONS = (
     "index",

@@ -1,4 +1,4 @@
-"""Fixtures for tests of CGI scripts."""
+"""Fixtures for tests of CGI programs."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,6 +7,9 @@ from textwrap import dedent
 import pytest
 
 from tests.cgi.script_kit import Run, Template, run_fresh, template
+from tests.http.conftest import serve
+
+__all__ = ["run", "script", "serve", "warm_template"]
 
 
 @pytest.fixture(scope="session")

@@ -67,6 +67,7 @@ HEADERS = [
     "http/byteranges.h",
     "http/digits.h",
     "http/field_lines.h",
+    "http/cgi_head.h",
     "http/media_type.h",
     "http/accept_encoding.h",
     "http/scan.h",

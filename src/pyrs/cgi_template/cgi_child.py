@@ -10,25 +10,25 @@ takes apart every module there is. `_end` does what of it can be noticed.
 
 from __future__ import annotations
 
+import _signal
 import atexit
 import builtins
 import gc
-import io
 import os
-import signal
 import sys
-import traceback
-import types
-import weakref
-from contextlib import suppress
+from _io import _IOBase  # of which io.IOBase is but an interface
+from _weakref import ref
 from importlib.machinery import SourceFileLoader
 
-from cgi_kept import KeptModules, compile_script
+from cgi_kept import KeptModules, Script, compile_script
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from types import CodeType, ModuleType
     from typing import NoReturn
+else:
+    ModuleType = type(sys)
 
 # Whether Python puts a script's folder before all others (not with -I or -P).
 FOLDER_FIRST = not (sys.flags.isolated or getattr(sys.flags, "safe_path", False))
@@ -43,30 +43,25 @@ _OWN_ARGUMENTS = len(sys.argv)
 
 
 class Child:
+    """What a child is made of."""
+
     def __init__(
-        self,
-        script: str,
-        code: types.CodeType | None,
-        descriptors: list[int],
-        modules: KeptModules,
+        self, script: Script, descriptors: list[int], modules: KeptModules
     ) -> None:
-        """Without code it is compiled, and may turn out to be wrong."""
         self._script = script
-        self._code = code
         self._descriptors = descriptors
         self._modules = modules
-        self._shared = frozenset(sys.modules)
 
     def live(self) -> NoReturn:
         """From here to the end of the process."""
         try:
             self._become()
-        except BaseException:
-            traceback.print_exc()
+        except BaseException as error:
+            _print(error)
             os._exit(STATUS_NOT_BEGUN)
         gc.enable()
-        status = _run(self._script, self._code)
-        _end(status, self._shared)
+        status = _run(self._script.path, self._script.code)
+        _end(status, self._modules.loaded)
 
     # ---- to be as a fresh process ----
 
@@ -80,12 +75,11 @@ class Child:
             os.close(descriptor)
         os.chdir(folder)
         _set_environment(environment)
-        sys.argv = [self._script]
-        sys.orig_argv[-_OWN_ARGUMENTS:] = [self._script]
+        sys.argv = [self._script.path]
+        sys.orig_argv[-_OWN_ARGUMENTS:] = [self._script.path]
         if FOLDER_FIRST:
-            script_folder = os.path.dirname(os.path.realpath(self._script))
-            sys.path.insert(0, script_folder)
-            self._modules.forget_those_in(script_folder)
+            sys.path.insert(0, self._script.folder)
+            self._modules.forget(self._script.hidden)
         _limit("RLIMIT_CPU", int(processor))
         _limit("RLIMIT_AS", int(memory))
 
@@ -119,9 +113,9 @@ def _limit(name: str, most: int) -> None:
 # ---- to run ----
 
 
-def _run(script: str, code: types.CodeType | None) -> int:
+def _run(script: str, code: CodeType | None) -> int:
     """Gives the exit status; that of a signal as its negative number."""
-    main = types.ModuleType("__main__")
+    main = ModuleType("__main__")
     main.__file__ = script
     main.__loader__ = SourceFileLoader("__main__", script)
     vars(main).update(__builtins__=builtins, __cached__=None)
@@ -139,7 +133,7 @@ def _run(script: str, code: types.CodeType | None) -> int:
     return 0
 
 
-def _compile(script: str) -> types.CodeType:
+def _compile(script: str) -> CodeType:
     try:
         return compile_script(script)
     except OSError as error:
@@ -173,11 +167,11 @@ def _report(error: BaseException) -> int:
         _print(_without_own_frames(failure))
         print("\nOriginal exception was:", file=sys.stderr)
         _print(error)
-    return -signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
+    return -_signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
 
 
 def _print(error: BaseException) -> None:
-    traceback.print_exception(type(error), error, error.__traceback__)
+    sys.__excepthook__(type(error), error, error.__traceback__)
 
 
 def _without_own_frames(error: BaseException) -> BaseException:
@@ -191,7 +185,7 @@ def _without_own_frames(error: BaseException) -> BaseException:
 # ---- to end ----
 
 
-def _end(status: int, shared: frozenset[str]) -> NoReturn:
+def _end(status: int, loaded: dict[str, ModuleType]) -> NoReturn:
     """As Py_FinalizeEx does it: threads, then what is registered for the exit, then
     objects, whose end may write files; and of these what nothing has written yet."""
     if threading := sys.modules.get("threading"):
@@ -199,13 +193,11 @@ def _end(status: int, shared: frozenset[str]) -> NoReturn:
     atexit._run_exitfuncs()
     is_flushed = _flush_standard()
     gc.collect()
-    _take_apart(
-        [name for name in sys.modules if name not in shared or name == "__main__"]
-    )
+    _take_apart(loaded)
     _flush_files()
     is_flushed = is_flushed and _flush_standard()
     if status < 0:
-        signal.signal(-status, signal.SIG_DFL)
+        _signal.signal(-status, _signal.SIG_DFL)
         os.kill(os.getpid(), -status)
     os._exit(status if is_flushed else STATUS_NOT_FLUSHED)
 
@@ -216,19 +208,26 @@ def _flush_standard() -> bool:
             sys.stdout.flush()
     except BaseException as error:
         print(f"Exception ignored in: {sys.stdout!r}", file=sys.stderr)
-        traceback.print_exception(type(error), error, None)
+        _print(error.with_traceback(None))
         return False
     if sys.stderr:
         sys.stderr.flush()
     return True
 
 
-def _take_apart(names: list[str]) -> None:
+def _take_apart(loaded: dict[str, ModuleType]) -> None:
     """What only the script has imported: first as much as goes by itself, then the
     contents of modules that are held by something, the last one first."""
-    held = [weakref.ref(sys.modules.pop(name)) for name in names]
+    names = ["__main__"]
+    for name in reversed(sys.modules):  # all others would be copied when looked at
+        if sys.modules[name] is loaded.get(name):
+            break
+        names.append(name)
+    modules = [sys.modules.pop(name) for name in names]
+    held = [ref(each) for each in modules if type(each) is ModuleType]
+    del modules
     gc.collect()
-    for module in filter(None, (ref() for ref in reversed(held))):
+    for module in filter(None, (each() for each in held)):
         contents = vars(module)
         for is_private in (True, False):  # as Python does
             for name in contents:
@@ -240,6 +239,8 @@ def _take_apart(names: list[str]) -> None:
 def _flush_files() -> None:
     """Of objects that are held by what is left."""
     for thing in gc.get_objects():
-        if issubclass(type(thing), io.IOBase):
-            with suppress(OSError, ValueError):  # nobody is there to be told
+        if issubclass(type(thing), _IOBase):
+            try:
                 thing.flush()
+            except (OSError, ValueError):
+                pass  # nobody is there to be told

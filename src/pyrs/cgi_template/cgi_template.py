@@ -32,39 +32,38 @@ import sys
 
 AT_FIRST = frozenset(sys.modules)  # what a fresh process has
 
+# In C, as far as there is a choice: each page of memory that a module is in costs every
+# child, and these bring enumerations, regular expressions and the like with them.
+import _signal
+import _socket
 import gc
 import os
 import select
-import signal
-import socket
 import struct
-import traceback
-from contextlib import suppress
-from importlib import import_module
 
 from cgi_child import FOLDER_FIRST, Child
-from cgi_kept import KeptCode, KeptModules
+from cgi_kept import KeptModules, KeptScripts
 
 MESSAGE = struct.Struct("=iiQ")  # kind, value, id
 READY, STARTED, ENDED, RUN, RELEASE = range(1, 6)
 MESSAGE_BYTES_MAX = MESSAGE.size + 4096  # PATH_MAX
 DESCRIPTORS = 4
+INT_BYTES = struct.calcsize("i")
 STATUS_UNKNOWN = -1000  # CGI_STATUS_UNKNOWN
 TASKS = "/proc/self/task"  # the threads of this process, where the system has it
 
-# What scripts are likely to use.
-LIKELY = ("pyrs._cgi_output", "pyrs._pyserve_request", "pyrs.form", "http")
-# To import these has an effect, which must come when a script does it.
-WITH_EFFECT = ("pyrs.cgi", "pyserve")
+
+def wake_up(number: int, frame: object) -> None:
+    """What matters of a signal is its byte in the pipe."""
 
 
 class Template:
     """The processes that run, and the socket to the server."""
 
-    def __init__(self, control: socket.socket, modules: KeptModules) -> None:
+    def __init__(self, control: _socket.socket, modules: KeptModules) -> None:
         self._control = control
         self._modules = modules
-        self._code = KeptCode()
+        self._scripts = KeptScripts(modules)
         self._running: dict[int, int] = {}  # id: pid
         self._ended: dict[int, int] = {}
         self._wake, self._woken = os.pipe()
@@ -73,8 +72,8 @@ class Template:
 
     def serve(self) -> Child:
         """Returns in a child only; the template ends with the socket."""
-        signal.set_wakeup_fd(self._woken)
-        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        _signal.set_wakeup_fd(self._woken)
+        _signal.signal(_signal.SIGCHLD, wake_up)
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
         poll.register(self._wake, select.POLLIN)
@@ -95,42 +94,45 @@ class Template:
 
     def _receive(self) -> Child | None:
         try:
-            message, descriptors, _, _ = socket.recv_fds(
-                self._control, MESSAGE_BYTES_MAX, DESCRIPTORS
+            message, control, _, _ = self._control.recvmsg(
+                MESSAGE_BYTES_MAX, _socket.CMSG_SPACE(DESCRIPTORS * INT_BYTES)
             )
         except OSError:
-            message = b""
+            message, control = b"", []
         if not message:
             self._end()
         kind, _, id = MESSAGE.unpack_from(message)
         if kind == RUN:
+            descriptors = memoryview(control[0][2]).cast("i").tolist()
             return self._run(id, os.fsdecode(message[MESSAGE.size :]), descriptors)
         assert kind == RELEASE
         if pid := self._ended.pop(id, 0):
             os.waitpid(pid, 0)
         return None
 
-    def _run(self, id: int, script: str, descriptors: list[int]) -> Child | None:
-        code = self._code.get(script)
+    def _run(self, id: int, path: str, descriptors: list[int]) -> Child | None:
         try:
+            script = self._scripts.get(path)
             pid = os.fork()
-        except OSError:
-            traceback.print_exc()
+        except OSError as error:
+            sys.excepthook(type(error), error, None)
             self._send(ENDED, STATUS_UNKNOWN, id)
             pid = -1
         if pid == 0:
-            signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            _signal.set_wakeup_fd(-1)
+            _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
             self._control.detach()  # the child's standard input takes its place
             os.close(self._wake)
             os.close(self._woken)
-            return Child(script, code, descriptors, self._modules)
+            return Child(script, descriptors, self._modules)
         for descriptor in descriptors:
             os.close(descriptor)
         if pid > 0:
             self._running[id] = pid
-            with suppress(OSError):  # it has ended
+            try:
                 os.setpgid(pid, pid)  # as the child does: whoever comes first
+            except OSError:
+                pass  # it has ended
             self._send(STARTED, pid, id)
         return None
 
@@ -144,36 +146,28 @@ class Template:
 
     def _end(self) -> None:
         for pid in (*self._running.values(), *self._ended.values()):
-            with suppress(OSError):  # nobody is left of it
-                os.killpg(pid, signal.SIGKILL)
+            try:
+                os.killpg(pid, _signal.SIGKILL)
+            except OSError:
+                pass  # nobody is left of it
         os._exit(0)
 
 
-def load(names: list[str]) -> KeptModules:
-    """Imports what scripts may want."""
-    for name in names:
-        import_module(name)
-    for name in LIKELY:
-        with suppress(ImportError):  # this Python has no pyrs
-            import_module(name)
-    modules = KeptModules(AT_FIRST)
-    for name in WITH_EFFECT:
-        modules.keep(name)
+def refuse_threads(modules: list[str]) -> None:
+    """Of a process that is forked only the thread goes on that has forked it."""
     if os.path.isdir(TASKS) and len(os.listdir(TASKS)) > 1:
-        told = f"importing {', '.join(names)} has left threads running"
+        told = f"importing {', '.join(modules)} has left threads running"
         raise RuntimeError(f"{told}; a process with threads must not be forked")
-    return modules
 
 
 def main() -> Child:
     if FOLDER_FIRST:
         del sys.path[0]  # this folder, which is none of a script's
-    template = Template(socket.socket(fileno=0), load(sys.argv[1:]))
-    # Memory that nobody writes to is shared with the children.
-    gc.collect()
-    gc.freeze()
+    modules = KeptModules(AT_FIRST)
+    modules.load(sys.argv[1:])
+    refuse_threads(sys.argv[1:])
     gc.disable()
-    return template.serve()
+    return Template(_socket.socket(fileno=0), modules).serve()
 
 
 if __name__ == "__main__":
