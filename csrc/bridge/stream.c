@@ -41,14 +41,12 @@ static void log_failure(const struct stream *stream, const char *what,
  * not be. */
 static void call_close(const struct stream *stream, struct pyrs_exchange *exchange)
 {
-    PyObject *close = PyObject_GetAttr(stream->closed, stream->state->name_close);
-    PyObject *closed;
+    PyObject *close, *closed;
+    bool looked = attribute_if_any(stream->closed, stream->state->name_close, &close);
 
-    if (!close && PyErr_ExceptionMatches(PyExc_AttributeError)) {
-        PyErr_Clear();
+    if (looked && !close)
         return;
-    }
-    closed = close ? PyObject_CallNoArgs(close) : NULL;
+    closed = looked ? PyObject_CallNoArgs(close) : NULL;
     Py_XDECREF(close);
     if (closed)
         Py_DECREF(closed);
