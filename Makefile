@@ -73,7 +73,7 @@ format: $(MADE)/lint ## rewrite the sources in the format that lint wants
 	$(BIN)/ruff check --fix .
 	$(BIN)/clang-format -i $(C_FILES)
 
-sanitize: ## unit, corpus, http and static tests under ASan and UBSan, assertions on
+sanitize: ## all tests of C code under ASan and UBSan, assertions on
 	@tools/system_packages.sh $(PYTHON) build sanitize
 	@$(MAKE) --no-print-directory sanitized VENV=.venv-sanitize \
 		PACKAGE_FLAGS="-C cmake.build-type=RelWithDebInfo -C cmake.define.PYRS_SANITIZE=address,undefined"
