@@ -43,8 +43,9 @@ __all__ = [
 
 # Less than this fits into one packet with its head, whatever its form.
 SIZE_MIN: Final = 512
-# Memory that one file takes, whatever its size.
-PIECE_BYTES: Final = 1 << 20
+# Read at a time, whatever the size of the file. Brotli takes part of a second for as
+# much, and whoever presses Ctrl-C waits for that.
+PIECE_BYTES: Final = 1 << 17
 
 # Types that shrink, besides all of text/*. Images, sound, films, fonts for the web and
 # archives are compressed already.
