@@ -13,9 +13,10 @@
 #include "error.h"
 #include "file_response.h"
 #include "http1.h"
-#include "listing.h"
 #include "respond.h"
-#include "static_path.h"
+#include "static_listing.h"
+#include "static_page.h"
+#include "static_search.h"
 #include "status_page.h"
 
 static struct static_files *static_files_of(struct pyrs_endpoint *endpoint)
@@ -23,110 +24,7 @@ static struct static_files *static_files_of(struct pyrs_endpoint *endpoint)
     return (struct static_files *)(void *)endpoint;
 }
 
-/* ---- what is no file ---- */
-
-static void answer_page(struct pyrs_exchange *exchange, uint16_t status, slice fields)
-{
-    char page[STATUS_PAGE_BYTES_MAX];
-
-    pyrs_exchange_respond(exchange, &(struct pyrs_response){
-                                        .status = status,
-                                        .content_type = PYRS_TEXT(STATUS_PAGE_TYPE),
-                                        .fields = {fields.bytes, fields.length},
-                                        .body = {page, status_page_text(status, page)},
-                                    });
-}
-
-static void answer_status(struct pyrs_exchange *exchange, uint16_t status)
-{
-    answer_page(exchange, status, slice_of(NULL, 0));
-}
-
-static uint16_t status_of_failure(int code)
-{
-    switch (code) {
-    case ENOENT:
-    case ENOTDIR:
-    case ENAMETOOLONG:
-    case EINVAL: /* a name that the file system cannot have */
-    case EILSEQ:
-    case ENXIO: /* a socket, or a device that is not there */
-    case ENODEV:
-        return 404;
-    case EACCES:
-    case EPERM:
-        return 403;
-    case EMFILE:
-    case ENFILE:
-    case ENOMEM:
-        return 503;
-    default:
-        return 500;
-    }
-}
-
-static void answer_failure(struct pyrs_exchange *exchange, int code)
-{
-    uint16_t status = status_of_failure(code);
-    char text[160];
-    int length;
-
-    if (status >= 500) {
-        length =
-            snprintf(text, sizeof text, "cannot open the file: %s", strerror(code));
-        pyrs_exchange_log(exchange, PYRS_LOG_ERROR,
-                          (struct pyrs_slice){text, (size_t)length});
-    }
-    answer_status(exchange, status);
-}
-
-/* To the same path with a slash: only from there do the page's links lead where they
- * should. */
-static void answer_with_slash(struct pyrs_exchange *exchange)
-{
-    static const char NAME[] = "Location: ";
-    struct pyrs_slice query = pyrs_exchange_query(exchange);
-    size_t room = sizeof NAME + 3 * exchange->path.length + query.length + 4;
-    char *fields = malloc(room);
-    char *end;
-
-    if (!fields) {
-        answer_status(exchange, 503);
-        return;
-    }
-    end = (char *)memcpy(fields, NAME, sizeof NAME - 1) + sizeof NAME - 1;
-    end = static_path_encode(exchange->path, end);
-    *end++ = '/';
-    if (query.length > 0) {
-        *end++ = '?';
-        end = (char *)memcpy(end, query.bytes, query.length) + query.length;
-    }
-    end = (char *)memcpy(end, "\r\n", 2) + 2;
-    answer_page(exchange, 301, slice_of(fields, (size_t)(end - fields)));
-    free(fields);
-}
-
-/* ---- what is asked for ---- */
-
-/* One request, on its way to a file. */
-struct search {
-    const struct static_files *files;
-    struct pyrs_exchange *exchange;
-    struct file_key key;
-    struct static_path path;
-};
-
-static struct file_key key_of(const struct static_files *files,
-                              const struct pyrs_exchange *exchange)
-{
-    slice whole = exchange->path;
-
-    return (struct file_key){
-        .owner = files,
-        .path = span_in(whole.bytes, exchange->match.rest),
-        .is_folder = whole.bytes[whole.length - 1] == '/',
-    };
-}
+/* ---- from what the loop holds ---- */
 
 static int64_t now_ms(const struct service *service)
 {
@@ -141,8 +39,6 @@ static enum content_coding choose(const struct pyrs_exchange *exchange,
         return CODING_IDENTITY;
     return accept_encoding_choose(&exchange->head, exchange->bytes, codings);
 }
-
-/* ---- from what the loop holds ---- */
 
 static struct stored_file *find_stored(struct pyrs_exchange *exchange,
                                        const struct file_key *key)
@@ -159,7 +55,7 @@ static struct stored_file *find_stored(struct pyrs_exchange *exchange,
 static bool answer_at_once(struct pyrs_endpoint *endpoint,
                            struct pyrs_exchange *exchange)
 {
-    struct file_key key = key_of(static_files_of(endpoint), exchange);
+    struct file_key key = static_search_key(static_files_of(endpoint), exchange);
     struct stored_file *stored = find_stored(exchange, &key);
 
     if (stored)
@@ -201,7 +97,8 @@ static slice name_of(const struct static_path *path)
 /* ---- files that were opened ---- */
 
 /* The loop is another thread's, or the file cannot be held ready. */
-static void answer_unstored(const struct search *search, const struct file_found *found,
+static void answer_unstored(const struct static_search *search,
+                            const struct file_found *found,
                             const struct stored_file_head *head)
 {
     struct pyrs_file file = {.descriptor = found->descriptor};
@@ -217,7 +114,7 @@ static void answer_unstored(const struct search *search, const struct file_found
 }
 
 /* True if what the loop holds is of this file still. */
-static bool answer_confirmed(const struct search *search,
+static bool answer_confirmed(const struct static_search *search,
                              const struct file_found *found, struct service *service)
 {
     struct stored_file *stored =
@@ -231,8 +128,9 @@ static bool answer_confirmed(const struct search *search,
 }
 
 /* `stored` was just made; it and the descriptor belong to the loop now. */
-static void answer_stored(const struct search *search, const struct file_found *found,
-                          struct stored_file *stored, struct service *service)
+static void answer_stored(const struct static_search *search,
+                          const struct file_found *found, struct stored_file *stored,
+                          struct service *service)
 {
     if (!file_cache_put(&service->files, &search->key, found, stored,
                         now_ms(service))) {
@@ -243,7 +141,8 @@ static void answer_stored(const struct search *search, const struct file_found *
     file_response_send_stored(search->exchange, stored);
 }
 
-static void answer_found(const struct search *search, const struct file_found *found)
+static void answer_found(const struct static_search *search,
+                         const struct file_found *found)
 {
     struct pyrs_exchange *exchange = search->exchange;
     struct service *service = http1_service(exchange->http1);
@@ -274,59 +173,8 @@ static void answer_found(const struct search *search, const struct file_found *f
     }
 }
 
-/* ---- opening ---- */
-
-static const char *const EXTENSIONS[CODING_IDENTITY] = {
-    [CODING_BR] = ".br", [CODING_ZSTD] = ".zst", [CODING_GZIP] = ".gz"};
-
-/* A descriptor of a regular file with its facts, or a negative errno: -EISDIR, -ENXIO
- * of what else there is. */
-static int open_file(const struct search *search, struct stat *facts)
-{
-    int descriptor = folder_open(&search->files->folder, search->path.text);
-
-    if (descriptor < 0)
-        return descriptor;
-    if (fstat(descriptor, facts) != 0) /* only of a file system that is broken */
-        facts->st_mode = 0;
-    if (S_ISREG(facts->st_mode))
-        return descriptor;
-    close(descriptor);
-    return S_ISDIR(facts->st_mode) ? -EISDIR : -ENXIO;
-}
-
-static bool is_older(const struct stat *a, const struct stat *b)
-{
-    if (a->st_mtim.tv_sec != b->st_mtim.tv_sec)
-        return a->st_mtim.tv_sec < b->st_mtim.tv_sec;
-    return a->st_mtim.tv_nsec < b->st_mtim.tv_nsec;
-}
-
-/* Siblings of found[CODING_IDENTITY]; one that is older is of something else. Gives
- * which there are, itself included. */
-static unsigned open_siblings(struct search *search, struct file_found *found)
-{
-    char *end = search->path.text + strlen(search->path.text);
-    unsigned codings = 1u << CODING_IDENTITY;
-
-    for (enum content_coding coding = 0; coding < CODING_IDENTITY; coding++) {
-        struct file_found *sibling = &found[coding];
-
-        strcpy(end, EXTENSIONS[coding]);
-        sibling->descriptor = open_file(search, &sibling->facts);
-        if (sibling->descriptor < 0)
-            continue;
-        if (is_older(&sibling->facts, &found[CODING_IDENTITY].facts))
-            close(sibling->descriptor);
-        else
-            codings |= 1u << coding;
-    }
-    *end = '\0';
-    return codings;
-}
-
 /* One of those that were opened is answered with, the others are closed. */
-static void answer_with_one_of(struct search *search, struct file_found *found,
+static void answer_with_one_of(struct static_search *search, struct file_found *found,
                                unsigned codings)
 {
     enum content_coding chosen = choose(search->exchange, codings);
@@ -335,7 +183,7 @@ static void answer_with_one_of(struct search *search, struct file_found *found,
         if (codings & 1u << coding && coding != chosen)
             close(found[coding].descriptor);
     if (chosen == CODING_COUNT) {
-        answer_page(search->exchange, 406, SLICE("Vary: Accept-Encoding\r\n"));
+        static_page_answer(search->exchange, 406, SLICE("Vary: Accept-Encoding\r\n"));
         return;
     }
     found[chosen].coding = chosen;
@@ -343,117 +191,41 @@ static void answer_with_one_of(struct search *search, struct file_found *found,
     answer_found(search, &found[chosen]);
 }
 
-/* ---- folders ---- */
-
-/* The index of a folder in the place of the folder; false if it has none. */
-static bool append_index(struct search *search)
-{
-    struct static_path *path = &search->path;
-    char *end = path->text + path->length;
-
-    if (!search->files->index)
-        return false;
-    if (path->length > 0)
-        *end++ = '/';
-    strcpy(end, search->files->index);
-    return true;
-}
-
-/* Of the listing: what a link in the folder leads to. */
-static bool follow_link(void *context, const char *name, struct stat *facts)
-{
-    struct search *search = context;
-    struct static_path *path = &search->path;
-    char *end = path->text + path->length;
-    int descriptor;
-    bool found;
-
-    if (strlen(name) + 2 > STATIC_SUFFIX_BYTES_MAX)
-        return false;
-    if (path->length > 0)
-        *end++ = '/';
-    strcpy(end, name);
-    descriptor = folder_open(&search->files->folder, path->text);
-    path->text[path->length] = '\0';
-    if (descriptor < 0)
-        return false;
-    found = fstat(descriptor, facts) == 0;
-    close(descriptor);
-    return found;
-}
-
-static void answer_listing(struct search *search)
-{
-    struct pyrs_exchange *exchange = search->exchange;
-    struct pyrs_slice query = pyrs_exchange_query(exchange);
-    struct listing listing = {
-        .path = exchange->path,
-        .root_length = exchange->path.length - search->key.path.length,
-        .query = slice_of(query.bytes, query.length),
-        .entries_max = LISTING_ENTRIES_MAX,
-        .follow = follow_link,
-        .context = search,
-    };
-    slice fields = listing_fields();
-    size_t length;
-    char *page;
-
-    search->path.text[search->path.length] = '\0';
-    listing.folder = folder_open(&search->files->folder, search->path.text);
-    if (listing.folder < 0) {
-        answer_failure(exchange, -listing.folder);
-        return;
-    }
-    page = listing_write(&listing, &length);
-    if (!page) {
-        answer_failure(exchange, errno);
-        return;
-    }
-    pyrs_exchange_respond(exchange, &(struct pyrs_response){
-                                        .status = 200,
-                                        .content_type = PYRS_TEXT(LISTING_TYPE),
-                                        .fields = {fields.bytes, fields.length},
-                                        .body = {page, length},
-                                        .release = free,
-                                        .owner = page,
-                                    });
-}
-
 /* ---- the whole ---- */
 
-static void answer_not_opened(struct search *search, int code)
+static void answer_not_opened(struct static_search *search, int code)
 {
     bool is_folder = search->key.is_folder;
 
     if (code == EISDIR && !is_folder)
-        answer_with_slash(search->exchange);
+        static_page_answer_slash(search->exchange);
     else if (is_folder && search->files->listing && (code == ENOENT || code == EISDIR))
-        answer_listing(search);
+        static_listing_answer(search);
     else
-        answer_failure(search->exchange, code == EISDIR ? ENOENT : code);
+        static_page_answer_failure(search->exchange, code == EISDIR ? ENOENT : code);
 }
 
-static void answer_anew(struct search *search)
+static void answer_anew(struct static_search *search)
 {
     struct file_found found[CODING_COUNT];
     struct file_found *plain = &found[CODING_IDENTITY];
     unsigned codings = 1u << CODING_IDENTITY;
 
     if (!static_path_read(&search->path, search->key.path)) {
-        answer_status(search->exchange, 404);
+        static_page_answer_status(search->exchange, 404);
         return;
     }
-    if (search->key.is_folder && !append_index(search)) {
+    if (search->key.is_folder && !static_search_append_index(search)) {
         answer_not_opened(search, ENOENT);
         return;
     }
-    plain->descriptor = open_file(search, &plain->facts);
+    plain->descriptor = static_search_open(search, &plain->facts);
     if (plain->descriptor < 0) {
         answer_not_opened(search, -plain->descriptor);
         return;
     }
     if (search->files->precompressed)
-        codings = open_siblings(search, found);
+        codings = static_search_open_siblings(search, found);
     answer_with_one_of(search, found, codings);
 }
 
@@ -461,8 +233,9 @@ static void answer(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchang
 {
     const struct static_files *files = static_files_of(endpoint);
 
-    answer_anew(&(struct search){
-        .files = files, .exchange = exchange, .key = key_of(files, exchange)});
+    answer_anew(&(struct static_search){.files = files,
+                                        .exchange = exchange,
+                                        .key = static_search_key(files, exchange)});
 }
 
 /* ---- life ---- */
@@ -509,7 +282,7 @@ static bool options_are_valid(const struct pyrs_static_options *options,
     const char *index = options->index ? options->index : "";
     const char *control = options->cache_control ? options->cache_control : "";
 
-    if (strchr(index, '/') || strlen(index) >= STATIC_SUFFIX_BYTES_MAX)
+    if (strchr(index, '/') || strlen(index) > STATIC_NAME_BYTES_MAX)
         return error_set(error, 0, "index: \"%s\" is not the name of a file", index);
     if (strlen(control) > CACHE_CONTROL_BYTES_MAX ||
         !pyrs_field_is_valid(PYRS_TEXT("Cache-Control"),

@@ -1,8 +1,9 @@
 /* static_files.h - the endpoint that answers with the files of a folder (pyrs.h,
  * pyrs_endpoint_static).
  *
- * Reading order: static_path.h (which file is meant), folder.h (opening it, and nothing
- * outside), media_types.h (what it is), then file_response.h, which sends it.
+ * Reading order: static_files.c, static_search.h (which file is meant), folder.h
+ * (opening it, and nothing outside), file_cache.h (what is held ready), then
+ * file_response.h, which sends it.
  */
 #ifndef PYRS_SERVE_STATIC_FILES_H
 #define PYRS_SERVE_STATIC_FILES_H

@@ -6,8 +6,8 @@
 
 #include "../http/slice.h"
 
-/* What may be hung behind a path: an index's name, a sibling's extension. */
-enum { STATIC_SUFFIX_BYTES_MAX = 256 };
+/* What may be hung behind a path: a slash, an index's name, a sibling's extension. */
+enum { STATIC_NAME_BYTES_MAX = 255, STATIC_SUFFIX_BYTES_MAX = 272 };
 
 struct static_path {
     size_t length;

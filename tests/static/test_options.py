@@ -42,6 +42,17 @@ def test_another_index_and_none(serve: Serve, root: Path) -> None:
     assert server.ask(get("/b/docs/start.htm")).status == 200
 
 
+def test_the_longest_name_may_be_an_index(serve: Serve, root: Path) -> None:
+    """With the longest path before it, and a sibling's extension behind it."""
+    name = "n" * 255
+    server = serve("", {"/": {"static": str(root), "index": name}})
+    (root / "docs" / name).write_text("found")
+    assert server.ask(get("/docs/")).body == b"found"
+    for length in range(4080, 4100):
+        path = "/" + "d/" * (length // 2) + "d" * (length % 2) + "/"
+        assert server.ask(get(path)).status == 404
+
+
 def test_a_folder_is_listed_if_that_is_asked_for(serve: Serve, root: Path) -> None:
     (root / "docs" / ".hidden").touch()
     (root / "docs" / "inside").symlink_to("../a.txt")
