@@ -90,6 +90,7 @@ struct pyrs_settings {
 
     const char *log_path; /* NULL: standard error. Copied */
     int log_level;        /* enum pyrs_log_level */
+    bool log_short;       /* records begin "INFO: " instead of with the time */
     bool access_log;      /* one line per request, to the log */
 };
 
@@ -119,6 +120,8 @@ struct pyrs_route_options {
     int run;          /* enum pyrs_run */
     bool stream_body; /* the endpoint is called when the head has come, and reads the
                          body as it arrives (pyrs_exchange_read) */
+    bool own_options; /* without a list of methods, it answers OPTIONS too, which is the
+                         server's otherwise */
     uint64_t stream_bytes_min; /* a body that is shorter, or does not tell its length,
                                   is collected all the same; 0: none is */
 };
@@ -219,6 +222,31 @@ struct pyrs_endpoint *pyrs_endpoint_native(pyrs_native_function *function);
 struct pyrs_endpoint *pyrs_endpoint_native_load(const char *library, const char *symbol,
                                                 struct pyrs_error *error);
 
+/* What files with an extension are: {"html", "text/html"}. */
+struct pyrs_media_type {
+    const char *extension; /* without the dot, in lower case */
+    const char *type;      /* as Content-Type says it */
+};
+
+/* All zero: no index, no listing, links stay inside, every file an octet stream. */
+struct pyrs_static_options {
+    const char *index;    /* name of the file that answers for its folder; NULL: none */
+    bool listing;         /* a folder without an index is answered with what is in it */
+    bool follow_symlinks; /* links may lead out of the folder */
+    bool precompressed;   /* siblings (.br, .zst, .gz) go to whom takes them */
+    const char *cache_control; /* Cache-Control of every file; NULL: none */
+    const struct pyrs_media_type *media_types;
+    size_t media_type_count;
+    bool walk; /* for tests: paths are walked name by name, as on systems without
+                  openat2 */
+};
+
+/* Answers with the files of a folder, to GET and HEAD, which its route should name. The
+ * route takes a rest ("/files/" and "*"), which is the path below the folder. Copies
+ * the options. */
+struct pyrs_endpoint *pyrs_endpoint_static(const char *folder,
+                                           const struct pyrs_static_options *options,
+                                           struct pyrs_error *error);
 /* CGI programs: every executable below a folder (RFC 3875). Every field has a default,
  * the folder excepted: pyrs_cgi_settings_init. Sizes in bytes; 0: no limit. */
 struct pyrs_cgi_settings {
@@ -226,26 +254,25 @@ struct pyrs_cgi_settings {
     const char *const *environment; /* "NAME=value", or "NAME": as this process has it;
                                        beside what RFC 3875 names, and PATH */
     size_t environment_count;
-    uint32_t timeout_ms;       /* of a program, and of waiting for its turn; 0: none */
-    uint32_t processes_max;    /* at once, at least 1 */
-    uint32_t waiting_max;      /* requests that wait for their turn; past it: 503 */
-    uint32_t head_bytes_max;   /* of what a program says before its document */
-    uint64_t memory_bytes_max; /* address space of a process */
-    uint32_t cpu_seconds_max;  /* processor time of a process */
-    bool follow_symlinks;      /* links may lead out of the folder */
-    bool pass_authorization;   /* programs see the Authorization header */
-    const char *template_file; /* pyrs/cgi_template/cgi_template.py: Python scripts are
-                                  forks of a process that has their interpreter loaded;
-                                  NULL: fresh processes, as all others */
+    uint32_t timeout_ms;        /* of a program, and of waiting for its turn; 0: none */
+    uint32_t processes_max;     /* at once, at least 1 */
+    uint32_t waiting_max;       /* requests that wait for their turn; past it: 503 */
+    uint32_t head_bytes_max;    /* of what a program says before its document */
+    uint64_t memory_bytes_max;  /* address space of a process */
+    uint32_t cpu_seconds_max;   /* processor time of a process */
+    bool follow_symlinks;       /* links may lead out of the folder */
+    bool pass_authorization;    /* programs see the Authorization header */
+    const char *template_file;  /* pyrs/cgi_template/cgi_template.py: Python scripts are
+                                   forks of a process that has their interpreter loaded;
+                                   NULL: fresh processes, as all others */
     const char *const *preload; /* names of modules that it imports besides */
     size_t preload_count;
 };
 
 void pyrs_cgi_settings_init(struct pyrs_cgi_settings *settings);
 
-/* Copies the settings. Its routes take the rest of the path ("/cgi-bin/" and "*") and
- * stream bodies, but for those that do not tell their length, which programs are told
- * (stream_bytes_min: 1). NULL if the folder cannot be opened or memory
+/* Copies the settings. Its routes take the rest of the path ("/cgi-bin/" and "*"),
+ * stream bodies and collect chunked ones. NULL if the folder cannot be opened or memory
  * is out. */
 struct pyrs_endpoint *pyrs_endpoint_cgi(const struct pyrs_cgi_settings *settings,
                                         struct pyrs_error *error);

@@ -3,10 +3,11 @@
 #
 #   tools/system_packages.sh PYTHON PURPOSE...
 #
-# PURPOSE is any of: venv build test browser lint fuzz sanitize bench peers. Only what is really missing
-# is asked for: a purpose that finds everything touches nothing. On Debian and Ubuntu the
-# packages are installed when the caller may (root, or sudo without a password);
-# everywhere else the one line to run is printed, and the exit status is 1.
+# PURPOSE is any of: venv build test webdav browser lint fuzz sanitize bench nginx peers.
+# Only what is really missing is asked for: a purpose that finds everything touches
+# nothing. On Debian and Ubuntu the packages are installed when the caller may (root, or
+# sudo without a password); everywhere else the one line to run is printed, and the exit
+# status is 1.
 # PYRS_INSTALL=no: never install, only print.
 set -euo pipefail
 
@@ -84,6 +85,10 @@ need_test() {
     has perl || lacks perl perl perl perl # for CGI programs
 }
 
+need_webdav() { # judges a WebDAV server; other systems have no package of it
+    has litmus || lacks litmus litmus "" ""
+}
+
 need_browser() { # for the tests of pages
     has chromium || has chromium-browser || has google-chrome ||
         has google-chrome-stable || lacks "a browser" chromium chromium chromium
@@ -124,6 +129,10 @@ clang_runtime() {
 
 need_bench() {
     has wrk || lacks wrk wrk wrk wrk
+}
+
+need_nginx() { # its module is not asked for
+    has nginx || lacks nginx nginx-light nginx nginx
 }
 
 need_peers() { # bjoern is compiled against libev

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "file_state.h"
 #include "send_file.h"
 
 /* Segments that one system call takes. */
@@ -60,9 +61,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         connection_close(connection);
         return;
     }
-    if (events & UV_WRITABLE) {
+    if (events & UV_WRITABLE) { /* watched for on: what is flushed may not be all */
         connection->blocked = false;
-        update_poll(connection);
         connection_touch(connection);
     }
     if (events & UV_READABLE)
@@ -367,7 +367,9 @@ static ssize_t send_memory(struct connection *connection)
     return sendmsg(connection->fd, &message, flags);
 }
 
-/* Behaves as a socket that is full when `*budget` is used up. */
+/* Behaves as a socket that is full when `*budget` is used up, and when a part was sent
+ * that is shorter than it might have been: trying again would nearly always be in vain.
+ */
 static ssize_t send_file_part(struct connection *connection, const struct segment *part,
                               size_t *budget)
 {
@@ -379,15 +381,20 @@ static ssize_t send_file_part(struct connection *connection, const struct segmen
         errno = EAGAIN;
         return -1;
     }
-    n = send_file(connection->fd, file->descriptor, part->offset, length);
+    /* The last bytes do not leave if those before them may have been of another state:
+     * the client would take all of them for one file. */
+    if (length == part->length && !file_state_holds(&file->state, file->descriptor))
+        n = 0;
+    else
+        n = send_file(connection->fd, file->descriptor, part->offset, length);
     if (n == 0 || (n < 0 && errno == EIO)) {
-        /* Nothing that could follow would be what the head has promised. */
+        /* Nothing that could follow is what the head has promised. */
         connection->file_failed = true;
         errno = EIO;
         return -1;
     }
     if (n > 0)
-        *budget -= (size_t)n;
+        *budget = (size_t)n < length ? 0 : *budget - (size_t)n;
     return n;
 }
 
@@ -428,6 +435,7 @@ void connection_flush(struct connection *connection)
         output_drop(output, &loop->output_store, (size_t)n);
     }
     output_drop_all(output, &loop->output_store);
+    update_poll(connection);
     if (connection->state == CONNECTION_FINISHING)
         end_output(connection);
     else if (connection->state == CONNECTION_OPEN)

@@ -69,7 +69,8 @@ static bool any_listener_paused(const struct loop *loop)
 /* A server with nothing to time sleeps without waking up. */
 static void keep_time(struct loop *loop)
 {
-    bool wanted = loop->timeouts.count > 0 || any_listener_paused(loop);
+    bool wanted =
+        loop->timeouts.count > 0 || loop->ticks_wanted || any_listener_paused(loop);
 
     if (wanted == loop->ticking)
         return;
@@ -213,6 +214,7 @@ static bool has_work(const struct loop *loop)
 static bool batch_is_full(const struct loop *loop)
 {
     return !loop_batch_has_room(loop) ||
+           loop->output_store.slab_used > BATCH_OUTPUT_BYTES_MAX ||
            loop->input_bytes - loop->input_used < receive_room(loop);
 }
 
@@ -250,6 +252,8 @@ bool loop_turn(struct loop *loop, bool may_wait)
         end_due(loop);
         if (!finish_batch(loop))
             return false;
+        if (loop->settings.protocol->ticked)
+            loop->settings.protocol->ticked(loop);
     }
     counter_add(&loop->counters.turns, 1);
     return true;

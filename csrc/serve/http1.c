@@ -22,9 +22,11 @@ void http1_enqueue(struct http1 *http1, struct pyrs_exchange *exchange)
     http1->no_more |= exchange->last;
     exchange->number = http1->dispatched++;
     http1->pending++;
-    if (exchange->endpoint == status_page() && http1->pending == 1)
+    if (http1->pending > 1)
+        steps_make_ready(exchange);
+    else if (exchange->endpoint == status_page())
         steps_answer_page(exchange);
-    else
+    else if (!steps_answer_at_once(exchange))
         steps_make_ready(exchange);
 }
 
@@ -393,7 +395,7 @@ static bool closed(struct connection *connection)
     http1->closed = true;
     if (connection->file_failed)
         log_write(http1_service(http1)->site->log, PYRS_LOG_WARNING,
-                  SLICE("a file ended or could not be read while it was being sent: "
+                  SLICE("a file changed or could not be read while it was being sent: "
                         "the connection was cut"));
     drop_reading(http1);
     steps_closed(http1);
@@ -417,4 +419,5 @@ const struct protocol http1_protocol = {
     .closed = closed,
     .release_spent = service_release_spent,
     .stopping = stopping,
+    .ticked = service_tick,
 };

@@ -26,15 +26,17 @@ import sys
 import tempfile
 import textwrap
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from .client import PATIENCE, Client, get
+from .start import ACCESS_LINE, listening_address, read_start
 
 INSIDE = Path(__file__).with_name("inside.py")
+WITHOUT_RIGHTS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
 NATIVE = Path(__file__).with_name("native.c")
 
 
@@ -57,7 +59,12 @@ class RunningServer:
     """One process. `stop` may be called early; nothing is checked twice."""
 
     def __init__(
-        self, folder: Path, arguments: list[str], open_files: int, server_name: str
+        self,
+        folder: Path,
+        arguments: list[str],
+        open_files: int,
+        server_name: str,
+        before: Iterable[str] = (),
     ) -> None:
         self.folder = folder
         self.log_file = folder / "stderr.log"
@@ -71,6 +78,7 @@ class RunningServer:
         with self.log_file.open("wb") as log, there:
             self.process = subprocess.Popen(
                 [
+                    *before,
                     sys.executable,
                     str(INSIDE),
                     str(there.fileno()),
@@ -88,20 +96,13 @@ class RunningServer:
         self._door = here
         self._answers = here.makefile("r", encoding="utf-8")
         try:
-            self.printed = self._read_start()
+            assert self.process.stdout
+            self.printed = read_start(self.process.stdout)
+            self.address = listening_address(self.printed)
             self._settle()
-        except BaseException:
+        except BaseException as error:
             self.kill()
-            raise
-
-    def _read_start(self) -> list[str]:
-        printed = []
-        assert self.process.stdout
-        for line in self.process.stdout:
-            printed.append(line.rstrip("\n"))
-            if printed[-1] == "Listening...":
-                return printed
-        raise AssertionError(f"no start: {printed}\n{self.log_text()}")
+            raise AssertionError(f"no start: {error}\n{self.log_text()}") from error
 
     def _settle(self) -> None:
         """One request, so that what is opened once is open, then the descriptors."""
@@ -111,14 +112,6 @@ class RunningServer:
         self.descriptors_at_start = self.descriptors()
 
     # ---- speaking with it ----
-
-    @property
-    def address(self) -> tuple[str, int] | str:
-        told = dict(line.split(": ", 1) for line in self.printed if ": " in line)
-        host = told["Address"]
-        if host.startswith("unix:"):
-            return host.removeprefix("unix:")
-        return host, int(told["Port"])
 
     @property
     def url(self) -> str:
@@ -279,15 +272,34 @@ def running_server(
     *,
     arguments: list[str] | None = None,
     open_files: int = 0,
+    heeds_permissions: bool = False,
     **settings: Any,
 ) -> Iterator[RunningServer]:
     """`routes` maps "/path" or "GET,POST /path" to a function of the code, to
     "wsgi:NAME", an application of it, to "native:NAME", a function of kit/native.c, or
-    to keys of its entry."""
+    to keys of its entry. Root may read everything, unless the process
+    `heeds_permissions`."""
     write_project(folder, code, routes, **settings)
     name = settings.get("server_name", "pyrs")
     given = ["project.pyrs", *(arguments or [])]
-    server = RunningServer(folder, given, open_files, name)
+    before = WITHOUT_RIGHTS if heeds_permissions and os.geteuid() == 0 else ()
+    server = RunningServer(folder, given, open_files, name, before)
+    with _stopped_at_the_end(server):
+        yield server
+
+
+@contextmanager
+def running_application(folder: Path, *words: str) -> Iterator[RunningServer]:
+    """`pyrs MODULE:APP` in the folder, on a free port, with the same checks at the
+    end."""
+    server = RunningServer(folder, [*words, "--port", "0"], 0, "pyrs")
+    server.allow_log(ACCESS_LINE)
+    with _stopped_at_the_end(server):
+        yield server
+
+
+@contextmanager
+def _stopped_at_the_end(server: RunningServer) -> Iterator[RunningServer]:
     try:
         yield server
     except BaseException:
