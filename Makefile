@@ -117,6 +117,7 @@ $(MADE)/package: $(MADE)/tools $(SOURCES)
 
 $(MADE)/test: $(MADE)/tools
 	@tools/system_packages.sh $(PYTHON) test
+	@tools/system_packages.sh $(PYTHON) webdav || echo "litmus's test will be skipped." >&2
 	@tools/system_packages.sh $(PYTHON) browser || echo "Tests of pages will be skipped." >&2
 	$(PIP) install --group test
 	@touch $@

@@ -90,6 +90,7 @@ struct pyrs_settings {
 
     const char *log_path; /* NULL: standard error. Copied */
     int log_level;        /* enum pyrs_log_level */
+    bool log_short;       /* records begin "INFO: " instead of with the time */
     bool access_log;      /* one line per request, to the log */
 };
 
@@ -119,6 +120,8 @@ struct pyrs_route_options {
     int run;          /* enum pyrs_run */
     bool stream_body; /* the endpoint is called when the head has come, and reads the
                          body as it arrives (pyrs_exchange_read) */
+    bool own_options; /* without a list of methods, it answers OPTIONS too, which is the
+                         server's otherwise */
     uint64_t stream_bytes_min; /* a body that is shorter, or does not tell its length,
                                   is collected all the same; 0: none is */
 };
@@ -218,6 +221,32 @@ struct pyrs_endpoint *pyrs_endpoint_native(pyrs_native_function *function);
 /* Loads a shared library and finds the function in it. */
 struct pyrs_endpoint *pyrs_endpoint_native_load(const char *library, const char *symbol,
                                                 struct pyrs_error *error);
+
+/* What files with an extension are: {"html", "text/html"}. */
+struct pyrs_media_type {
+    const char *extension; /* without the dot, in lower case */
+    const char *type;      /* as Content-Type says it */
+};
+
+/* All zero: no index, no listing, links stay inside, every file an octet stream. */
+struct pyrs_static_options {
+    const char *index;    /* name of the file that answers for its folder; NULL: none */
+    bool listing;         /* a folder without an index is answered with what is in it */
+    bool follow_symlinks; /* links may lead out of the folder */
+    bool precompressed;   /* siblings (.br, .zst, .gz) go to whom takes them */
+    const char *cache_control; /* Cache-Control of every file; NULL: none */
+    const struct pyrs_media_type *media_types;
+    size_t media_type_count;
+    bool walk; /* for tests: paths are walked name by name, as on systems without
+                  openat2 */
+};
+
+/* Answers with the files of a folder, to GET and HEAD, which its route should name. The
+ * route takes a rest ("/files/" and "*"), which is the path below the folder. Copies
+ * the options. */
+struct pyrs_endpoint *pyrs_endpoint_static(const char *folder,
+                                           const struct pyrs_static_options *options,
+                                           struct pyrs_error *error);
 
 /* CGI programs: every executable below a folder (RFC 3875). Every field has a default,
  * the folder excepted: pyrs_cgi_settings_init. Sizes in bytes; 0: no limit. */

@@ -40,7 +40,7 @@ int open_file(PyObject *path, bool *is_missing)
     Py_END_ALLOW_THREADS Py_DECREF(name);
     if (descriptor >= 0)
         return descriptor;
-    *is_missing = code == ENOENT || code == ENOTDIR;
+    *is_missing = code == ENOENT || code == ENOTDIR || code == ENAMETOOLONG;
     if (code == EINVAL) {
         PyErr_Format(PyExc_OSError, "no regular file: %R", path);
         return -1;

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "file_state.h"
 #include "send_file.h"
 
 /* Segments that one system call takes. */
@@ -379,9 +380,14 @@ static ssize_t send_file_part(struct connection *connection, const struct segmen
         errno = EAGAIN;
         return -1;
     }
-    n = send_file(connection->fd, file->descriptor, part->offset, length);
+    /* The last bytes do not leave if those before them may have been of another state:
+     * the client would take all of them for one file. */
+    if (length == part->length && !file_state_holds(&file->state, file->descriptor))
+        n = 0;
+    else
+        n = send_file(connection->fd, file->descriptor, part->offset, length);
     if (n == 0 || (n < 0 && errno == EIO)) {
-        /* Nothing that could follow would be what the head has promised. */
+        /* Nothing that could follow is what the head has promised. */
         connection->file_failed = true;
         errno = EIO;
         return -1;

@@ -69,7 +69,8 @@ static bool any_listener_paused(const struct loop *loop)
 /* A server with nothing to time sleeps without waking up. */
 static void keep_time(struct loop *loop)
 {
-    bool wanted = loop->timeouts.count > 0 || any_listener_paused(loop);
+    bool wanted =
+        loop->timeouts.count > 0 || loop->ticks_wanted || any_listener_paused(loop);
 
     if (wanted == loop->ticking)
         return;
@@ -250,6 +251,8 @@ bool loop_turn(struct loop *loop, bool may_wait)
         end_due(loop);
         if (!finish_batch(loop))
             return false;
+        if (loop->settings.protocol->ticked)
+            loop->settings.protocol->ticked(loop);
     }
     counter_add(&loop->counters.turns, 1);
     return true;

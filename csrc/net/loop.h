@@ -50,6 +50,9 @@ struct protocol {
     bool (*release_spent)(struct loop *loop);
     /* A graceful stop has begun: end or finish this connection. */
     void (*stopping)(struct connection *connection);
+    /* A while has passed (TIMEOUT_TICK_MS); not called while there is nothing to time.
+     * NULL if nothing is to be done. */
+    void (*ticked)(struct loop *loop);
 };
 
 struct loop_counters {
@@ -83,8 +86,9 @@ struct loop {
     uv_async_t wakeup;
     uv_timer_t tick;
     bool ticking;
-    bool ticked; /* in this turn */
-    bool woken;  /* likewise */
+    bool ticked;       /* in this turn */
+    bool woken;        /* likewise */
+    bool ticks_wanted; /* by the protocol, also without connections */
     struct loop_settings settings;
     struct loop_counters counters;
 

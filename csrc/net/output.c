@@ -8,6 +8,8 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "file_state.h"
+
 /* Segments kept for reuse: one per connection that is answered in a turn. Files: as
  * many as are usually sent at once. */
 enum { SEGMENTS_KEPT = 1024, FILES_KEPT = 64 };
@@ -137,7 +139,8 @@ bool output_borrow(struct output *output, struct output_store *store,
 
 /* ---- files ---- */
 
-struct sent_file *sent_file_new(struct output_store *store, int descriptor)
+struct sent_file *sent_file_new(struct output_store *store, int descriptor,
+                                const struct file_state *state)
 {
     struct sent_file *file = pool_take(&store->files);
 
@@ -145,7 +148,7 @@ struct sent_file *sent_file_new(struct output_store *store, int descriptor)
         close(descriptor);
         return NULL;
     }
-    *file = (struct sent_file){.descriptor = descriptor, .users = 1};
+    *file = (struct sent_file){.descriptor = descriptor, .users = 1, .state = *state};
     return file;
 }
 
@@ -184,9 +187,10 @@ static enum append_result copy_file(struct output *output, struct output_store *
 
     if (!out)
         return APPEND_NO_MEMORY;
-    if (!read_whole(file, out, length, offset)) {
+    if (!read_whole(file, out, length, offset) ||
+        !file_state_holds(&file->state, file->descriptor)) {
         output_commit(output, store, 0);
-        return APPEND_TOO_SHORT;
+        return APPEND_CHANGED;
     }
     output_commit(output, store, length);
     return APPEND_DONE;

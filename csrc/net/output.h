@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <sys/uio.h>
 
+#include "../http/entity_tag.h"
 #include "counter.h"
 #include "pool.h"
 
@@ -30,6 +31,7 @@ enum segment_memory {
 struct sent_file {
     int descriptor;
     uint32_t users;
+    struct file_state state; /* that its head has told of */
 };
 
 struct segment {
@@ -77,16 +79,17 @@ bool output_write(struct output *output, struct output_store *store, const char 
 bool output_borrow(struct output *output, struct output_store *store,
                    struct segment borrowed);
 
-/* Takes over a descriptor, open for reading, of a regular file. NULL if memory is out;
- * it is closed then. The caller is its first user. */
-struct sent_file *sent_file_new(struct output_store *store, int descriptor);
+/* Takes over a descriptor, open for reading, of a regular file in that state. NULL if
+ * memory is out; it is closed then. The caller is its first user. */
+struct sent_file *sent_file_new(struct output_store *store, int descriptor,
+                                const struct file_state *state);
 
 /* One user less. */
 void sent_file_give_up(struct output_store *store, struct sent_file *file);
 
 enum append_result {
     APPEND_DONE,
-    APPEND_TOO_SHORT, /* the file has not so many bytes, or they cannot be read */
+    APPEND_CHANGED, /* the file is not what it was, or cannot be read */
     APPEND_NO_MEMORY,
 };
 

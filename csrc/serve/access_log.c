@@ -60,10 +60,13 @@ void access_log_add(struct access_log *access, const struct pyrs_exchange *excha
 
     if (access->length + LINE_BYTES_MAX > BATCH_BYTES)
         access_log_flush(access);
-    out = log_write_time(access->lines + access->length, loop->clock);
-    out += sprintf(out, "INFO %s:%u - \"", *address ? address : "unix", port);
+    out = log_write_start(access->log, access->lines + access->length, PYRS_LOG_INFO,
+                          loop->clock);
+    out += sprintf(out, "%s:%u - \"", *address ? address : "unix", port);
     out = write_request_line(out, exchange);
-    out += sprintf(out, "\" %u %.*s %llu\n", status, (int)reason.length, reason.bytes,
-                   (unsigned long long)body_bytes);
+    out += sprintf(out, "\" %u %.*s", status, (int)reason.length, reason.bytes);
+    if (log_style(access->log) == LOG_DATED)
+        out += sprintf(out, " %llu", (unsigned long long)body_bytes);
+    *out++ = '\n';
     access->length = (size_t)(out - access->lines);
 }

@@ -3,7 +3,7 @@
  *
  *   2026-11-21 06:14:00 INFO 127.0.0.1:55058 - "GET /hello HTTP/1.1" 200 OK 13
  *
- * The last number is the body's length as sent.
+ * The last number is the body's length as sent; a log in the short style leaves it out.
  */
 #ifndef PYRS_SERVE_ACCESS_LOG_H
 #define PYRS_SERVE_ACCESS_LOG_H

@@ -4,6 +4,7 @@
 #include "../http/field_lines.h"
 #include "../http/http_date.h"
 #include "../http/range.h"
+#include "../net/file_state.h"
 
 #define ETAG          "ETag: "
 #define LAST_MODIFIED "Last-Modified: "
@@ -26,12 +27,7 @@ static int64_t modified_at(const struct stat *facts, int64_t now)
 static void make(struct file_fields *fields, const struct pyrs_file *file,
                  const struct stat *facts)
 {
-    struct file_state state = {
-        .bytes = (uint64_t)facts->st_size,
-        .modified_ns = (int64_t)((uint64_t)facts->st_mtim.tv_sec * 1000000000 +
-                                 (uint64_t)facts->st_mtim.tv_nsec),
-        .inode = facts->st_ino,
-    };
+    struct file_state state = file_state_of(facts);
     slice given = slice_of(file->etag.bytes, file->etag.length);
 
     if (!entity_tag_is_valid(given))

@@ -6,10 +6,12 @@
 
 #include "../http/byteranges.h"
 #include "../http/digits.h"
+#include "../net/file_state.h"
 #include "answer.h"
 #include "file_fields.h"
 #include "http1.h"
 #include "status_page.h"
+#include "stored_file.h"
 
 /* Header lines up to this size need no memory of their own. */
 enum { LINES_ON_STACK_BYTES = 2048 };
@@ -19,10 +21,11 @@ enum { BOUNDARY_BYTES_MAX = 2 * HEX_DIGITS_MAX };
 
 struct file_answer {
     struct pyrs_exchange *exchange;
-    const struct pyrs_response *response;
-    struct sent_file *file;
+    slice content_type;
     uint64_t length;
-    struct file_fields fields; /* of a file that may be asked for in part */
+    const char *bytes;                /* of the whole; or NULL: */
+    struct sent_file *file;           /* where they are */
+    const struct file_fields *fields; /* of a file that may be asked for in part */
 };
 
 static struct service *service_of_answer(const struct file_answer *answer)
@@ -47,7 +50,7 @@ struct lines {
 static bool make_lines(const struct file_answer *answer, uint16_t status,
                        slice content_range, struct lines *lines)
 {
-    size_t room = file_fields_size_max(&answer->fields);
+    size_t room = file_fields_size_max(answer->fields);
     char *end;
 
     lines->bytes = lines->on_stack;
@@ -59,7 +62,7 @@ static bool make_lines(const struct file_answer *answer, uint16_t status,
         connection_close(connection_of(answer));
         return false;
     }
-    end = file_fields_write(&answer->fields, status, content_range, lines->bytes);
+    end = file_fields_write(answer->fields, status, content_range, lines->bytes);
     lines->length = (size_t)(end - lines->bytes);
     return true;
 }
@@ -70,11 +73,11 @@ static void free_lines(struct lines *lines)
         free(lines->bytes);
 }
 
-static void begin(const struct file_answer *answer, uint16_t status,
-                  struct pyrs_slice content_type, slice content_range,
-                  uint64_t body_bytes)
+static void begin(const struct file_answer *answer, uint16_t status, slice content_type,
+                  slice content_range, uint64_t body_bytes)
 {
-    struct pyrs_response head = {.status = status, .content_type = content_type};
+    struct pyrs_response head = {
+        .status = status, .content_type = {content_type.bytes, content_type.length}};
     struct lines lines;
 
     if (!make_lines(answer, status, content_range, &lines))
@@ -118,14 +121,18 @@ static bool append_part(const struct file_answer *answer,
                         const struct byte_range *range)
 {
     struct connection *connection = connection_of(answer);
-    enum append_result result =
-        output_append_file(&connection->output, &connection->loop->output_store,
-                           answer->file, range->first, range->length);
+    struct output_store *store = &connection->loop->output_store;
+    enum append_result result;
 
-    if (result == APPEND_TOO_SHORT)
+    if (answer->bytes)
+        return output_write(&connection->output, store, answer->bytes + range->first,
+                            (size_t)range->length);
+    result = output_append_file(&connection->output, store, answer->file, range->first,
+                                range->length);
+    if (result == APPEND_CHANGED)
         pyrs_exchange_log(answer->exchange, PYRS_LOG_WARNING,
-                          PYRS_TEXT("the file could not be read to the end that it had "
-                                    "before: the connection is cut"));
+                          PYRS_TEXT("the file has changed or cannot be read: the "
+                                    "connection is cut"));
     return result == APPEND_DONE;
 }
 
@@ -165,7 +172,7 @@ static void send_whole(const struct file_answer *answer)
 {
     struct range_set all = {1, {{0, answer->length}}};
 
-    begin(answer, 200, answer->response->content_type, NO_RANGE, answer->length);
+    begin(answer, 200, answer->content_type, NO_RANGE, answer->length);
     write_body(answer, NULL, &all);
 }
 
@@ -175,32 +182,30 @@ static void send_part(const struct file_answer *answer, const struct range_set *
     char text[CONTENT_RANGE_BYTES_MAX];
     size_t length = content_range_write(range, answer->length, text);
 
-    begin(answer, 206, answer->response->content_type, slice_of(text, length),
-          range->length);
+    begin(answer, 206, answer->content_type, slice_of(text, length), range->length);
     write_body(answer, NULL, set);
 }
 
 static void send_parts(const struct file_answer *answer, const struct range_set *set,
                        const uint64_t random[2])
 {
-    struct pyrs_slice part_type = answer->response->content_type;
     char type[sizeof MULTIPART + BOUNDARY_BYTES_MAX] = MULTIPART;
     char *boundary = type + sizeof MULTIPART - 1;
     char *end = write_hex(write_hex(boundary, random[0]), random[1]);
     struct byteranges body = {
         .boundary = slice_of(boundary, (size_t)(end - boundary)),
-        .content_type = slice_of(part_type.bytes, part_type.length),
+        .content_type = answer->content_type,
         .length = answer->length,
     };
 
-    begin(answer, 206, (struct pyrs_slice){type, (size_t)(end - type)}, NO_RANGE,
+    begin(answer, 206, slice_of(type, (size_t)(end - type)), NO_RANGE,
           byteranges_size(&body, set));
     write_body(answer, &body, set);
 }
 
 static void send_not_modified(const struct file_answer *answer)
 {
-    begin(answer, 304, (struct pyrs_slice){0}, NO_RANGE, 0);
+    begin(answer, 304, slice_of(NULL, 0), NO_RANGE, 0);
     write_body(answer, NULL, NULL);
 }
 
@@ -212,17 +217,15 @@ static void send_unsatisfiable(const struct file_answer *answer)
     send_page(answer, 416, slice_of(text, length));
 }
 
-/* Another status, a method that the file is only an outcome of, or the part that its
- * endpoint has chosen. */
-static void send_as_it_is(const struct file_answer *answer)
+/* With a head that is made already: held ready, another status, a method that the file
+ * is only an outcome of, or the part that its endpoint has chosen. */
+static void send_with_head(const struct file_answer *answer,
+                           const struct pyrs_response *head, struct byte_range part)
 {
-    const struct pyrs_file *file = answer->response->file;
-    struct range_set part = {1, {{0, answer->length}}};
+    struct range_set set = {1, {part}};
 
-    if (file->is_plain)
-        part.ranges[0] = (struct byte_range){file->offset, file->length};
-    answer_begin(answer->exchange, answer->response, (int64_t)part.ranges[0].length);
-    write_body(answer, NULL, &part);
+    answer_begin(answer->exchange, head, (int64_t)part.length);
+    write_body(answer, NULL, &set);
 }
 
 /* ---- which of them ---- */
@@ -250,15 +253,13 @@ static void send_ranges(const struct file_answer *answer, slice asked_for)
     }
 }
 
-static void send_as_asked_for(const struct file_answer *answer)
+static void send_as_asked_for(const struct file_answer *answer,
+                              const struct conditions *conditions)
 {
-    const struct pyrs_exchange *exchange = answer->exchange;
-    const struct validators *validators = &answer->fields.validators;
-    struct conditions conditions;
+    const struct validators *validators = &answer->fields->validators;
     slice range = NO_RANGE;
 
-    conditions_read(&exchange->head, exchange->bytes, &conditions);
-    switch (conditions_evaluate(&conditions, validators)) {
+    switch (conditions_evaluate(conditions, validators)) {
     case CONDITION_NOT_MODIFIED:
         send_not_modified(answer);
         return;
@@ -268,8 +269,8 @@ static void send_as_asked_for(const struct file_answer *answer)
     case CONDITION_PROCEED:
         break;
     }
-    if (answer->fields.ranges)
-        range = conditions_range(&conditions, validators);
+    if (answer->fields->ranges)
+        range = conditions_range(conditions, validators);
     send_ranges(answer, range);
 }
 
@@ -284,26 +285,40 @@ static bool may_be_asked_for(const struct pyrs_exchange *exchange,
             exchange->head.method == METHOD_HEAD);
 }
 
-static void send_file_response(struct file_answer *answer, const struct stat *facts)
+static struct byte_range part_of(const struct file_answer *answer,
+                                 const struct pyrs_file *file)
 {
-    struct service *service = service_of_answer(answer);
-    const struct pyrs_response *response = answer->response;
+    return file->is_plain ? (struct byte_range){file->offset, file->length}
+                          : (struct byte_range){0, answer->length};
+}
+
+static void send_opened(struct file_answer *answer,
+                        const struct pyrs_response *response, const struct stat *facts)
+{
+    const struct pyrs_exchange *exchange = answer->exchange;
+    struct file_fields fields;
+    struct conditions conditions;
 
     answer->length = (uint64_t)facts->st_size;
-    if (!may_be_asked_for(answer->exchange, response)) {
-        send_as_it_is(answer);
+    answer->content_type =
+        slice_of(response->content_type.bytes, response->content_type.length);
+    if (!may_be_asked_for(exchange, response)) {
+        send_with_head(answer, response, part_of(answer, response->file));
         return;
     }
-    file_fields_init(&answer->fields, response, facts, service->loop.clock);
-    send_as_asked_for(answer);
+    file_fields_init(&fields, response, facts, service_of_answer(answer)->loop.clock);
+    answer->fields = &fields;
+    conditions_read(&exchange->head, exchange->bytes, &conditions);
+    send_as_asked_for(answer, &conditions);
 }
 
 void file_response_send(struct pyrs_exchange *exchange,
                         const struct pyrs_response *response)
 {
-    struct file_answer answer = {.exchange = exchange, .response = response};
+    struct file_answer answer = {.exchange = exchange};
     struct output_store *store = &connection_of(&answer)->loop->output_store;
     int descriptor = response->file->descriptor;
+    struct file_state state;
     struct stat facts;
 
     if (fstat(descriptor, &facts) != 0 || !S_ISREG(facts.st_mode)) {
@@ -311,13 +326,59 @@ void file_response_send(struct pyrs_exchange *exchange,
                           PYRS_TEXT("answered with what is no regular file"));
         file_response_drop(response);
         status_page_write(exchange, 500);
-    } else if (!(answer.file = sent_file_new(store, descriptor))) {
-        connection_close(connection_of(&answer));
-    } else {
-        send_file_response(&answer, &facts);
+        answer_release(service_of_answer(&answer), response->release, response->owner);
+        return;
+    }
+    state = file_state_of(&facts);
+    answer.file = sent_file_new(store, descriptor, &state);
+    if (answer.file) {
+        send_opened(&answer, response, &facts);
         sent_file_give_up(store, answer.file);
+    } else {
+        connection_close(connection_of(&answer));
     }
     answer_release(service_of_answer(&answer), response->release, response->owner);
+}
+
+/* ---- files that are held ready ---- */
+
+/* Nearly all requests: the head's lines are made, a small file's bytes are here. */
+static void send_ready(const struct file_answer *answer,
+                       const struct stored_file *stored)
+{
+    struct pyrs_response response = {
+        .status = 200,
+        .content_type = {stored->content_type.bytes, stored->content_type.length},
+        .fields = {stored->lines.bytes, stored->lines.length},
+        .body = {stored->bytes, (size_t)stored->length},
+    };
+
+    if (stored->bytes)
+        answer_whole(answer->exchange, &response);
+    else
+        send_with_head(answer, &response, (struct byte_range){0, answer->length});
+}
+
+void file_response_send_stored(struct pyrs_exchange *exchange,
+                               struct stored_file *stored)
+{
+    struct file_answer answer = {
+        .exchange = exchange,
+        .content_type = stored->content_type,
+        .length = stored->length,
+        .bytes = stored->bytes,
+        .file = stored->file,
+        .fields = &stored->fields,
+    };
+    struct conditions conditions;
+
+    conditions_read(&exchange->head, exchange->bytes, &conditions);
+    if (!conditions.any) {
+        send_ready(&answer, stored);
+        return;
+    }
+    stored->fields.validators.now = service_of_answer(&answer)->loop.clock;
+    send_as_asked_for(&answer, &conditions);
 }
 
 void file_response_drop(const struct pyrs_response *response)

@@ -10,9 +10,15 @@
 
 #include "endpoint.h"
 
+struct stored_file;
+
 /* Answers with response->file, which it closes; releases the response. */
 void file_response_send(struct pyrs_exchange *exchange,
                         const struct pyrs_response *response);
+
+/* Answers a GET or HEAD with a file that is held ready, and stays so. */
+void file_response_send_stored(struct pyrs_exchange *exchange,
+                               struct stored_file *stored);
 
 /* Closes the file, if there is one, of a response that will not be sent. */
 void file_response_drop(const struct pyrs_response *response);

@@ -393,7 +393,7 @@ static bool closed(struct connection *connection)
     http1->closed = true;
     if (connection->file_failed)
         log_write(http1_service(http1)->site->log, PYRS_LOG_WARNING,
-                  SLICE("a file ended or could not be read while it was being sent: "
+                  SLICE("a file changed or could not be read while it was being sent: "
                         "the connection was cut"));
     drop_reading(http1);
     steps_closed(http1);
@@ -417,4 +417,5 @@ const struct protocol http1_protocol = {
     .closed = closed,
     .release_spent = service_release_spent,
     .stopping = stopping,
+    .ticked = service_tick,
 };

@@ -25,6 +25,7 @@ struct log {
     char *path; /* NULL: standard error */
     int file;
     int level;
+    enum log_style style;
     bool closing;
     bool reopening;
     bool writing;
@@ -68,12 +69,25 @@ char *log_escape(char *out, size_t room, slice bytes)
 static slice level_name(int level)
 {
     if (level >= PYRS_LOG_ERROR)
-        return SLICE("ERROR ");
+        return SLICE("ERROR");
     if (level >= PYRS_LOG_WARNING)
-        return SLICE("WARNING ");
+        return SLICE("WARNING");
     if (level >= PYRS_LOG_INFO)
-        return SLICE("INFO ");
-    return SLICE("DEBUG ");
+        return SLICE("INFO");
+    return SLICE("DEBUG");
+}
+
+char *log_write_start(const struct log *log, char *out, int level, int64_t unix_seconds)
+{
+    slice name = level_name(level);
+
+    if (log->style == LOG_DATED)
+        out = log_write_time(out, unix_seconds);
+    out = (char *)memcpy(out, name.bytes, name.length) + name.length;
+    if (log->style == LOG_SHORT)
+        *out++ = ':';
+    *out++ = ' ';
+    return out;
 }
 
 /* ---- the writing thread ---- */
@@ -182,6 +196,11 @@ bool log_has_level(const struct log *log, int level)
     return level >= log->level;
 }
 
+enum log_style log_style(const struct log *log)
+{
+    return log->style;
+}
+
 static char *write_message(char *out, slice message)
 {
     const char *end = message.bytes + message.length;
@@ -209,7 +228,6 @@ static char *write_message(char *out, slice message)
 
 void log_write(struct log *log, int level, slice message)
 {
-    slice name = level_name(level);
     size_t lines = 1;
     char *record, *end;
 
@@ -219,11 +237,10 @@ void log_write(struct log *log, int level, slice message)
         message.length = LOG_MESSAGE_BYTES_MAX;
     for (size_t i = 0; i < message.length; i++)
         lines += message.bytes[i] == '\n';
-    record = malloc(LOG_TIME_BYTES + name.length + 4 * message.length + 5 * lines);
+    record = malloc(LOG_START_BYTES_MAX + 4 * message.length + 5 * lines);
     if (!record)
         return;
-    end = log_write_time(record, time(NULL));
-    end = (char *)memcpy(end, name.bytes, name.length) + name.length;
+    end = log_write_start(log, record, level, time(NULL));
     end = write_message(end, message);
     log_append_lines(log, slice_of(record, (size_t)(end - record)));
     free(record);
@@ -262,7 +279,7 @@ static bool start_writer(struct log *log)
     return code == 0;
 }
 
-struct log *log_open(const char *path, int level)
+struct log *log_open(const char *path, int level, enum log_style style)
 {
     struct log *log = calloc(1, sizeof *log);
     int code;
@@ -270,6 +287,7 @@ struct log *log_open(const char *path, int level)
     if (!log)
         return NULL;
     log->level = level;
+    log->style = style;
     log->file = STDERR_FILENO;
     if (path) {
         log->path = strdup(path);

@@ -97,10 +97,13 @@ void method_set_fini(struct method_set *set)
     *set = (struct method_set){0};
 }
 
-struct method_set method_set_every(void)
+struct method_set method_set_every(bool own_options)
 {
-    return (struct method_set){.known = (METHOD_BIT(METHOD_OTHER) - 1) &
-                                        ~METHOD_BIT(METHOD_OPTIONS)};
+    uint32_t known = METHOD_BIT(METHOD_OTHER) - 1;
+
+    if (!own_options)
+        known &= ~METHOD_BIT(METHOD_OPTIONS);
+    return (struct method_set){.known = known};
 }
 
 bool method_set_merge(struct method_set *set, const struct method_set *more)

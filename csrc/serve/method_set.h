@@ -20,9 +20,9 @@ bool method_set_parse(const char *list, struct method_set *set,
 
 void method_set_fini(struct method_set *set);
 
-/* What a route without a list of methods answers: all but OPTIONS, which is the
- * server's. */
-struct method_set method_set_every(void);
+/* What a route without a list of methods answers: all, but OPTIONS, which is the
+ * server's, only if it wants to. */
+struct method_set method_set_every(bool own_options);
 
 static inline bool method_set_has(const struct method_set *set, enum method method)
 {

@@ -33,12 +33,14 @@ static bool check_conflict(const struct resource *resource,
 static void settle(struct resource *resource)
 {
     const struct route **by_method = resource->by_method;
-    const struct resource_route *each;
+    const struct resource_route *each, *every = NULL;
 
     memset(by_method, 0, sizeof(resource->by_method));
     for (each = resource->routes; each != NULL; each = each->next) {
-        if (each->every)
+        if (each->every) {
+            every = each;
             by_method[METHOD_OTHER] = &each->route;
+        }
         for (enum method method = 0; method < METHOD_OTHER; method++) {
             if (!each->every && method_set_has(&each->methods, method))
                 by_method[method] = &each->route;
@@ -47,8 +49,9 @@ static void settle(struct resource *resource)
     if (by_method[METHOD_HEAD] == NULL)
         by_method[METHOD_HEAD] = by_method[METHOD_GET];
     for (enum method method = 0; method < METHOD_OTHER; method++) {
-        if (by_method[method] == NULL && method != METHOD_OPTIONS)
-            by_method[method] = by_method[METHOD_OTHER];
+        if (by_method[method] == NULL && every &&
+            method_set_has(&every->methods, method))
+            by_method[method] = &every->route;
     }
 }
 

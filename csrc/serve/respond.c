@@ -6,6 +6,7 @@
 #include "file_response.h"
 #include "http1.h"
 #include "mail.h"
+#include "respond.h"
 #include "runner.h"
 #include "steps.h"
 
@@ -25,6 +26,27 @@ static bool is_home(struct pyrs_exchange *exchange)
         return true;
     runner_enter_again(runner);
     return false;
+}
+
+bool respond_hold_loop(struct pyrs_exchange *exchange)
+{
+    return is_home(exchange);
+}
+
+void respond_let_go(struct pyrs_exchange *exchange, bool answered)
+{
+    if (answered) {
+        exchange->answered = true;
+        exchange->runner->outcome = STEP_ENDED;
+    }
+    runner_enter_again(exchange->runner);
+}
+
+/* Goes on with the step, whichever side it is on. */
+static void go_on(struct pyrs_exchange *exchange, bool home)
+{
+    if (home)
+        runner_enter_again(exchange->runner);
 }
 
 /* A mistake in an endpoint must not become bytes that a client takes for another
@@ -119,8 +141,10 @@ void pyrs_exchange_respond(struct pyrs_exchange *exchange,
 
     if (!may_answer(exchange, response->status)) {
         drop(response);
-        if (exchange->answered)
+        if (exchange->answered) {
+            go_on(exchange, home);
             return;
+        }
         response = &FAULT;
     }
     exchange->answered = true;
@@ -185,8 +209,10 @@ enum pyrs_flow pyrs_exchange_begin(struct pyrs_exchange *exchange,
     struct pyrs_response head = *response;
     struct mail *mail;
 
-    if (!may_answer(exchange, response->status))
+    if (!may_answer(exchange, response->status)) {
+        go_on(exchange, home);
         return tell(exchange, PYRS_FLOW_GONE);
+    }
     exchange->answered = true;
     if (home) {
         answer_begin(exchange, response, body_bytes);
@@ -289,8 +315,10 @@ void pyrs_exchange_end(struct pyrs_exchange *exchange, bool complete)
 {
     bool home = is_home(exchange);
 
-    if (is_over(exchange))
+    if (is_over(exchange)) {
+        go_on(exchange, home);
         return;
+    }
     if (exchange->runner)
         exchange->runner->outcome = STEP_ENDED;
     if (!home) {

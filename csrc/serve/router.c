@@ -169,7 +169,7 @@ static struct stored_route *stored_route_new(const char *pattern, const char *me
     route = &stored->route;
     route->every = methods == NULL;
     if (route->every)
-        route->methods = method_set_every();
+        route->methods = method_set_every(answer->options.own_options);
     else if (!method_set_parse(list, &route->methods, error))
         goto fail;
     if (!route_pattern_parse(normal, parsed, error))

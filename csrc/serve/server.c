@@ -123,7 +123,8 @@ struct pyrs_server *pyrs_server_new(const struct pyrs_settings *settings,
     server->connections.context = server;
     server->site = site_of(settings);
     server->site.programs = &server->programs;
-    server->site.log = log_open(settings->log_path, settings->log_level);
+    server->site.log = log_open(settings->log_path, settings->log_level,
+                                settings->log_short ? LOG_SHORT : LOG_DATED);
     if (!server->site.log || !server->site.router) {
         error_set(error, errno, "cannot open the log%s%s: %s",
                   settings->log_path ? " " : "",

@@ -46,6 +46,7 @@ bool service_init(struct service *service, const struct site *site, int *code)
     }
     pool_init(&service->exchange_pool, exchange_bytes(settings->headers_max),
               EXCHANGES_KEPT, &service->loop.counters.allocations);
+    file_cache_init(&service->files, &service->loop.output_store);
     if (access_log_init(&service->access_log, settings->access_log ? site->log : NULL))
         return true;
     service_fini(service);
@@ -55,6 +56,7 @@ bool service_init(struct service *service, const struct site *site, int *code)
 
 void service_fini(struct service *service)
 {
+    file_cache_fini(&service->files);
     loop_fini(&service->loop);
     pool_fini(&service->exchange_pool);
     access_log_fini(&service->access_log);
@@ -290,6 +292,13 @@ bool service_release_spent(struct loop *loop)
     output_release(&loop->output_store, spent);
     visit_end(service, &visit);
     return true;
+}
+
+void service_tick(struct loop *loop)
+{
+    struct service *service = service_of(loop);
+
+    loop->ticks_wanted = file_cache_sweep(&service->files, (int64_t)loop_now_ms(loop));
 }
 
 void service_driven_by(struct service *service, struct runner *runner)

@@ -10,6 +10,7 @@
 #include "../net/loop.h"
 #include "access_log.h"
 #include "endpoint.h"
+#include "file_cache.h"
 #include "mail.h"
 #include "runner.h"
 
@@ -42,6 +43,7 @@ struct service {
                    */
     struct pool exchange_pool;
     struct access_log access_log;
+    struct file_cache files;
     char *scratch; /* in the input slab, behind the bytes being read: resolved paths */
 
     /* "Server: pyrs\r\nDate: ...\r\n", renewed when the second changes. */
@@ -71,6 +73,9 @@ bool service_release_spent(struct loop *loop);
 
 /* Does what other threads have written. */
 void service_read_mail(struct loop *loop);
+
+/* Every now and then while loop->ticks_wanted, or there are connections. */
+void service_tick(struct loop *loop);
 
 /* Takes back what waited for the interpreter on another thread. */
 void service_reclaim(struct service *service);

@@ -11,18 +11,24 @@ void status_page_write(struct pyrs_exchange *exchange, uint16_t status)
     status_page_write_with(exchange, status, (struct pyrs_slice){0});
 }
 
+size_t status_page_text(uint16_t status, char out[STATUS_PAGE_BYTES_MAX])
+{
+    slice reason = status_reason(status);
+    int length = snprintf(out, STATUS_PAGE_BYTES_MAX, "%u %.*s\n", status,
+                          (int)reason.length, reason.bytes);
+
+    return (size_t)length;
+}
+
 void status_page_write_with(struct pyrs_exchange *exchange, uint16_t status,
                             struct pyrs_slice fields)
 {
-    slice reason = status_reason(status);
-    char page[80];
-    int length = snprintf(page, sizeof page, "%u %.*s\n", status, (int)reason.length,
-                          reason.bytes);
+    char page[STATUS_PAGE_BYTES_MAX];
     struct pyrs_response response = {.status = status, .fields = fields};
 
     if (status != 204) {
-        response.content_type = PYRS_TEXT("text/plain; charset=utf-8");
-        response.body = (struct pyrs_slice){page, (size_t)length};
+        response.content_type = PYRS_TEXT(STATUS_PAGE_TYPE);
+        response.body = (struct pyrs_slice){page, status_page_text(status, page)};
     }
     answer_whole(exchange, &response);
 }

@@ -9,6 +9,11 @@
  * steps_answer_page. */
 struct pyrs_endpoint *status_page(void);
 
+/* What such a page says, "404 Not Found\n", and its media type; gives the length. */
+enum { STATUS_PAGE_BYTES_MAX = 80 };
+#define STATUS_PAGE_TYPE "text/plain; charset=utf-8"
+size_t status_page_text(uint16_t status, char out[STATUS_PAGE_BYTES_MAX]);
+
 /* For an exchange at home: a short plain page, "404 Not Found", with exchange->allow.
  */
 void status_page_write(struct pyrs_exchange *exchange, uint16_t status);

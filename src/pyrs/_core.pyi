@@ -45,13 +45,26 @@ class Settings(CData):
     handler_threads: int
     log_path: CData
     log_level: int
+    log_short: bool
     access_log: bool
 
 @type_check_only
 class RouteOptions(CData):
     run: int
     stream_body: bool
+    own_options: bool
     stream_bytes_min: int
+
+@type_check_only
+class StaticOptions(CData):
+    index: CData
+    listing: bool
+    follow_symlinks: bool
+    precompressed: bool
+    cache_control: CData
+    media_types: CData
+    media_type_count: int
+    walk: bool
 
 @type_check_only
 class CgiSettings(CData):
@@ -82,6 +95,8 @@ class FFI:
     def new(self, cdecl: Literal["struct pyrs_settings *"]) -> Settings: ...
     @overload
     def new(self, cdecl: Literal["struct pyrs_route_options *"]) -> RouteOptions: ...
+    @overload
+    def new(self, cdecl: Literal["struct pyrs_static_options *"]) -> StaticOptions: ...
     @overload
     def new(self, cdecl: Literal["struct pyrs_cgi_settings *"]) -> CgiSettings: ...
     @overload
@@ -151,6 +166,9 @@ class Lib:
     def pyrs_cgi_settings_init(self, settings: CgiSettings) -> None: ...
     def pyrs_endpoint_cgi(
         self, settings: CgiSettings, error: Error
+    ) -> EndpointPointer: ...
+    def pyrs_endpoint_static(
+        self, folder: bytes, options: StaticOptions, error: Error
     ) -> EndpointPointer: ...
 
 ffi: FFI

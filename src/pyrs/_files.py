@@ -1,18 +1,19 @@
-"""What Response.file needs: the file's name for the bridge, its media type, and the
-name under which a browser is to save it.
+"""What files as answers need from Python: their media types; for Response.file also the
+file's name for the bridge, and the name under which a browser is to save it.
 
-Nothing is opened here; the bridge does that in C, and answers conditional and range
-requests from the open file.
+Nothing is opened here; that is done in C, as are the answers to conditional and range
+requests.
 """
 
 import os
+from collections.abc import Mapping
 from functools import cache
 from mimetypes import MimeTypes
 from pathlib import PurePath
 from typing import Final
 from urllib.parse import quote
 
-__all__ = ["File", "attachment", "media_type"]
+__all__ = ["File", "attachment", "media_type", "media_types"]
 
 UNKNOWN: Final = "application/octet-stream"
 
@@ -24,6 +25,8 @@ _MORE_TYPES: Final = {
     ".md": "text/markdown",
     ".mjs": "text/javascript",
     ".opus": "audio/ogg",
+    ".otf": "font/otf",
+    ".ttf": "font/ttf",
     ".wasm": "application/wasm",
     ".webmanifest": "application/manifest+json",
     ".webp": "image/webp",
@@ -66,6 +69,29 @@ def media_type(path: str) -> str:
     """By the last extension, in any case; never with a charset, which an html or css
     file declares better itself."""
     return _types().get(PurePath(path).suffix.lower(), UNKNOWN)
+
+
+def media_types(
+    changes: Mapping[str, str] | None = None, charset: str = ""
+) -> dict[str, str]:
+    """Types by extension, without its dot and in lower case, for a whole folder.
+
+    `changes` stand above the table, as they are; `charset` is said of every other type
+    that is text.
+    """
+    types = {suffix.removeprefix("."): kind for suffix, kind in _types().items()}
+    if charset:
+        for extension, kind in types.items():
+            if _is_text(kind):
+                types[extension] = f"{kind}; charset={charset}"
+    for extension, kind in (changes or {}).items():
+        types[extension.removeprefix(".").lower()] = kind
+    return types
+
+
+def _is_text(kind: str) -> bool:
+    """True if the type has a charset parameter. JSON has none: it is UTF-8."""
+    return kind.startswith("text/") or kind.endswith(("/xml", "+xml", "/javascript"))
 
 
 @cache

@@ -1,10 +1,14 @@
 """The command `pyrs`: words from a shell to calls of the other modules.
 
     pyrs [PROJECT]         serve a project
-    pyrs new FOLDER        begin one
+    pyrs MODULE:APP        serve a WSGI application
+    pyrs FOLDER            serve the files of a folder
+    pyrs new FOLDER        begin a project
     pyrs check [PROJECT]   load and check one
+    pyrs compress FOLDER   make compressed siblings of its files
 
-`new` and `check` are commands only as the first word; a file of that name is ./new.
+`new`, `check` and `compress` are commands only as the first word; a file of that name
+is ./new. What any other word stands for is found out by pyrs.target.
 The ranges of options are those of pyrs.config. A wrong word gives one message and exit
 status 2, any other failure one message and 1.
 """
@@ -21,15 +25,33 @@ import click
 import msgspec.inspect
 
 import pyrs
+from pyrs.compress_report import compress_folder
 from pyrs.config import Entry, Project
 from pyrs.errors import PyrsError
 from pyrs.new import new_project
-from pyrs.project import endpoint_name, load_project, serve
+from pyrs.one_endpoint import load_application, load_folder
+from pyrs.project import (
+    LoadedProject,
+    Say,
+    endpoint_name,
+    keep_quiet,
+    load_project,
+    print_line,
+    serve_loaded,
+)
 from pyrs.project_file import ProjectError
+from pyrs.target import (
+    PROJECT_FILE,
+    Application,
+    Folder,
+    ProjectAt,
+    Target,
+    TargetError,
+    find_target,
+)
 
 __all__ = ["entry_point", "main"]
 
-PROJECT_FILE: Final = "project.pyrs"
 INTERRUPTED: Final = 130  # what a shell gives for a program that SIGINT ended
 CONTEXT: Final[dict[str, Any]] = {
     "help_option_names": ["-h", "--help"],
@@ -39,6 +61,7 @@ EPILOG: Final = """\b
 Commands:
   pyrs new FOLDER        begin a project: a folder with a copy of the template
   pyrs check [PROJECT]   load and check a project, print its routes, serve nothing
+  pyrs compress FOLDER   make .br, .zst and .gz siblings of the files in a folder
 
 Options stand above the keys of the project file, which are explained in
 docs/configuration.md."""
@@ -52,7 +75,11 @@ def entry_point() -> None:
 def main(argv: Sequence[str]) -> int:
     """Runs a command line, without the program's name, and gives the exit status."""
     words = list(argv)
-    commands = {"new": new_command, "check": check_command}
+    commands = {
+        "new": new_command,
+        "check": check_command,
+        "compress": compress_command,
+    }
     command, name = serve_command, "pyrs"
     if words and words[0] in commands:
         command, name = commands[words[0]], f"pyrs {words[0]}"
@@ -63,8 +90,9 @@ def main(argv: Sequence[str]) -> int:
         click.echo(error.format_message(), err=True)
         return 2
     except click.UsageError as error:
-        _complain(f"{error.format_message()}\nTry '{name} --help'.")
-        return 2
+        return _refuse(error.format_message(), name)
+    except TargetError as error:
+        return _refuse(str(error), name)
     except ProjectError as error:
         count = len(error.faults)
         faults = "1 fault" if count == 1 else f"{count} faults"
@@ -76,6 +104,11 @@ def main(argv: Sequence[str]) -> int:
     except click.Abort:
         return INTERRUPTED
     return 0
+
+
+def _refuse(message: str, name: str) -> int:
+    _complain(f"{message}\nTry '{name} --help'.")
+    return 2
 
 
 def _complain(message: str) -> None:
@@ -120,8 +153,23 @@ chdir_option = click.option(
 )
 
 
+target_argument = click.argument(
+    "word", metavar="[PROJECT | MODULE:APP | FOLDER]", required=False
+)
+
+
 @click.command(context_settings=CONTEXT, epilog=EPILOG)
-@click.argument("project", required=False)
+@target_argument
+@click.option(
+    "--echo", is_flag=True, help="Serve an application that answers what it was sent."
+)
+@click.option(
+    "-r",
+    "--root",
+    "--document-root",
+    metavar="DIR",
+    help="Serve the files of a folder.",
+)
 @click.option("--host", metavar="ADDR", help="Address to listen on, or unix:PATH.")
 @click.option(
     "-b",
@@ -140,7 +188,8 @@ chdir_option = click.option(
     "--threads",
     type=_range_of("thread_count"),
     metavar="N",
-    help="Event-loop threads.",
+    help="Event-loop threads; for MODULE:APP, how many requests may be inside the "
+    "application at once.",
 )
 @click.option(
     "--backlog",
@@ -174,7 +223,9 @@ chdir_option = click.option(
 @click.pass_context
 def serve_command(
     context: click.Context,
-    project: str | None,
+    word: str | None,
+    echo: bool,
+    root: str | None,
     host: str | None,
     bind: str | None,
     port: int | None,
@@ -185,8 +236,13 @@ def serve_command(
     debug: bool,
     access_log: bool | None,
 ) -> None:
-    """Serve what a PROJECT file describes; project.pyrs if there is one here."""
-    if project is None and not Path(PROJECT_FILE).is_file():
+    """Serve what a PROJECT file describes; project.pyrs if there is one here.
+
+    Or a WSGI application: main:app, package.module:site.app, "main:create_app()". Or
+    the files of a FOLDER.
+    """
+    target = find_target(word, root, echo)
+    if target is None:
         raise click.exceptions.NoArgsIsHelpError(context)
     if bind is not None:
         host, port = _with_bind(bind, host, port)
@@ -195,15 +251,30 @@ def serve_command(
     if log == "":
         raise click.UsageError("--log: found nothing, expected a file")
     changes: dict[str, Any] = {
-        "thread_count": threads,
+        _threads_setting(target): threads,
         "listen_backlog": backlog,
         "log": log,
         "log_level": "debug" if debug else "info" if verbose else None,
         "access_log": access_log,
     }
     given = {name: value for name, value in changes.items() if value is not None}
-    if not serve(_project_path(project), host, port, **given):
+    if not serve_loaded(_load(target, print_line, **given), host, port):
         _complain("stopped; requests that were still running have been cut off")
+
+
+def _threads_setting(target: Target) -> str:
+    """What --threads is for it."""
+    return "threads" if isinstance(target, Application) else "thread_count"
+
+
+def _load(target: Target, say: Say, **changes: Any) -> LoadedProject:
+    match target:
+        case ProjectAt(path):
+            return load_project(path, say, **changes)
+        case Application(name):
+            return load_application(name, **changes)
+        case Folder(root):
+            return load_folder(root, **changes)
 
 
 @click.command(context_settings=CONTEXT)
@@ -216,15 +287,15 @@ def new_command(folder: str) -> None:
 
 
 @click.command(context_settings=CONTEXT)
-@click.argument("project", required=False)
+@target_argument
 @chdir_option
-def check_command(project: str | None) -> None:
-    """Load and check a PROJECT, print its routes, and serve nothing.
+def check_command(word: str | None) -> None:
+    """Load and check a PROJECT or an application, print the routes, and serve nothing.
 
     The modules are imported and the classes made, as at a start.
     """
-    path = _project_path(project)
-    loaded = load_project(path)
+    target = find_target(word) or ProjectAt(PROJECT_FILE)
+    loaded = _load(target, keep_quiet)
     loaded.server.close()
     rows = [_row(entry) for entry in loaded.entries]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -232,28 +303,30 @@ def check_command(project: str | None) -> None:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         click.echo("  ".join(cells).rstrip())
     routes = "1 route" if len(rows) == 1 else f"{len(rows)} routes"
-    click.echo(f"{path}: {routes}, no fault")
+    click.echo(f"{target}: {routes}, no fault")
+
+
+@click.command(context_settings=CONTEXT)
+@click.argument("folder")
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 1024),
+    metavar="N",
+    help="Files at a time; one for each processor by default.",
+)
+@click.option("-f", "--force", is_flag=True, help="Make again what is there already.")
+@click.option("-v", "--verbose", is_flag=True, help="Name every file.")
+def compress_command(
+    folder: str, threads: int | None, force: bool, verbose: bool
+) -> None:
+    """Make siblings of the files in a FOLDER (.br, .zst and .gz) that a static entry
+    sends to clients that take them."""
+    compress_folder(folder, threads=threads, force=force, every=verbose)
 
 
 def _row(entry: Entry) -> tuple[str, str, str]:
     methods = entry.methods if isinstance(entry.methods, list) else ["all methods"]
     return entry.path, ",".join(methods), endpoint_name(entry)
-
-
-def _project_path(word: str | None) -> str:
-    """Raises UsageError for a word that is no file but means something elsewhere."""
-    if word is None:
-        return PROJECT_FILE
-    path = Path(word)
-    if path.is_dir():
-        inside = path / PROJECT_FILE
-        hint = f"; {inside} is there" if inside.is_file() else ""
-        raise click.UsageError(f"{word}: found a folder, expected a project file{hint}")
-    if ":" in word and not path.exists():
-        raise click.UsageError(
-            f"{word}: found a module and an application, expected a project file"
-        )
-    return word
 
 
 def _with_bind(

@@ -21,6 +21,7 @@ from pyrs.forwarded import network_fault
 
 __all__ = [
     "ENDPOINTS",
+    "STATIC_OPTIONS",
     "BodyMode",
     "CgiOptions",
     "Endpoint",
@@ -28,6 +29,7 @@ __all__ = [
     "ErrorHandler",
     "Limits",
     "LogLevel",
+    "LogStyle",
     "Middleware",
     "Project",
     "RunMode",
@@ -43,6 +45,7 @@ MIB = 1024 * KIB
 DAY = 86_400
 
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
+LogStyle: TypeAlias = Literal["dated", "short"]
 RunMode: TypeAlias = Literal["auto", "loop", "thread"]
 BodyMode: TypeAlias = Literal["whole", "stream"]
 
@@ -61,6 +64,21 @@ ErrorStatus = Annotated[
     Meta(
         pattern=r"^[45][0-9][0-9]$(?!\n)",
         extra={"expected": 'a status from "400" to "599"'},
+    ),
+]
+Extension = Annotated[
+    str,
+    Meta(
+        pattern=r"^\.?[^./\x00]{1,31}$(?!\n)",
+        extra={"expected": 'an extension such as "html"'},
+    ),
+]
+MediaType = Annotated[
+    str,
+    Meta(
+        max_length=200,
+        pattern=r"^[!-~]+/[!-~]([ -~]*[!-~])?$(?!\n)",
+        extra={"expected": 'a media type such as "text/html"'},
     ),
 ]
 Variable = Annotated[
@@ -317,6 +335,15 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
             extra={"expected": '"debug", "info", "warning" or "error"'},
         ),
     ] = "warning"
+    log_style: Annotated[
+        LogStyle,
+        Meta(
+            description="How a record begins: `dated`: with time and level; `short`: "
+            "with the level, for where the time is added by whoever takes the log "
+            "(journald, Docker); lines for requests then end with the status.",
+            extra={"expected": '"dated" or "short"'},
+        ),
+    ] = "dated"
     limits: Annotated[Limits, Meta(description="How much a client may send.")] = (
         Limits()
     )
@@ -510,6 +537,71 @@ class Entry(CgiOptions, forbid_unknown_fields=True, frozen=True, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
+    static: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="Folder whose files are served below the path, to GET and "
+                "HEAD; relative to the project file. Names that begin with a dot are "
+                "not found, `.well-known` excepted.",
+                examples=["site", "../build/html"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    index: Annotated[
+        str,
+        Meta(
+            max_length=255,
+            pattern=r"^[^/\x00]*$(?!\n)",
+            description='File that answers for its folder; `""`: none.',
+            extra={"expected": "the name of a file"},
+        ),
+    ] = "index.html"
+    listing: Annotated[
+        bool,
+        Meta(
+            description="Answers for a folder without an index with a page that lists "
+            "its files; else it is a 404."
+        ),
+    ] = False
+    cache_control: Annotated[
+        str,
+        Meta(
+            max_length=1000,
+            pattern=r"^([!-~]([ -~]*[!-~])?)?$(?!\n)",
+            description="The `Cache-Control` header of every file. Without one "
+            "browsers guess from the file's age for how long they need not ask again.",
+            examples=["no-cache", "public, max-age=3600"],
+            extra={"expected": "text of printable ASCII characters"},
+        ),
+    ] = ""
+    media_types: Annotated[
+        dict[Extension, MediaType],
+        Meta(
+            description="Media types by extension, besides Python's own table or "
+            'instead of what it says: `{"gmi": "text/gemini"}`.'
+        ),
+    ] = {}
+    precompressed: Annotated[
+        bool,
+        Meta(
+            description="Sends `page.html.br`, `.zst` or `.gz` instead of `page.html` "
+            "to clients that take it, unless the sibling is older."
+        ),
+    ] = True
+    charset: Annotated[
+        str,
+        Meta(
+            max_length=40,
+            pattern=r"^([A-Za-z0-9][A-Za-z0-9._+:-]*)?$(?!\n)",
+            description="Character encoding that is said of text files; without it "
+            "they say it themselves, as html and css can.",
+            examples=["utf-8"],
+            extra={"expected": "the name of a character encoding"},
+        ),
+    ] = ""
 
     cgi: (
         Annotated[
@@ -534,10 +626,21 @@ class Endpoint(NamedTuple):
     optional: tuple[str, ...] = ()
 
 
+STATIC_OPTIONS = (
+    "index",
+    "listing",
+    "follow_symlinks",
+    "cache_control",
+    "media_types",
+    "precompressed",
+    "charset",
+)
+
 ENDPOINTS = (
     Endpoint("Python method", ("module", "handler"), ("class", "run", "body")),
     Endpoint("WSGI application", ("wsgi",), ("run", "body")),
     Endpoint("C function", ("native", "symbol")),
+    Endpoint("static folder", ("static",), STATIC_OPTIONS),
     Endpoint("CGI folder", ("cgi",), CgiOptions.__struct_fields__),
 )
 

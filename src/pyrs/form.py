@@ -160,9 +160,9 @@ def _multipart(chunks: Iterable[bytes], boundary: str, limits: FormLimits) -> Pa
                 if chunk:
                     yield from parts.take_all(parser.parse(bytes(chunk)))
     except ParserLimitReached as error:
-        raise HTTPError(413, f"the form is too large: {error}") from None
-    except MultipartError as error:
-        raise HTTPError(400, f"the form is malformed: {error}") from None
+        raise HTTPError(413, f"the form is too large: {error.args[0]}") from None
+    except MultipartError as error:  # some have what caused them behind the text
+        raise HTTPError(400, f"the form is malformed: {error.args[0]}") from None
 
 
 class _Parts:

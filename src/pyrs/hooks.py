@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
+from pyrs._begun import MissingFile, begin
 from pyrs.errors import ClientDisconnected, HTTPError, PyrsError
 from pyrs.response import Response
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pyrs._bridge import Request
 
 __all__ = [
+    "NO_FILE",
     "ErrorHandler",
     "Handler",
     "HookFault",
@@ -37,6 +39,7 @@ ErrorHandler: TypeAlias = Callable[[Any, HTTPError], object]
 LogFailure: TypeAlias = "Callable[[Request, str, str, BaseException], None]"
 
 PLAIN: Final = "text/plain; charset=utf-8"
+NO_FILE: Final = "has no file to send"  # less than a fault: it may have gone just now
 
 
 class HookFault(PyrsError):
@@ -202,6 +205,7 @@ class _Wrapped(NamedTuple):
             else:
                 running = self.name
                 value = await self._call(self.handler, request)
+            value = await begin(value, self.waits)
             if not self.layers:
                 return value
             what = "returned what cannot be answered"
@@ -219,7 +223,11 @@ class _Wrapped(NamedTuple):
         assert layer.after
         try:
             value = await self._call(layer.after, request, response)
-            return response if value is None else _as_response(value)
+            return (
+                response
+                if value is None
+                else _as_response(await begin(value, self.waits))
+            )
         except Exception as error:
             return await self._error_page(request, error, f"{layer.name}.after")
 
@@ -229,7 +237,10 @@ class _Wrapped(NamedTuple):
         if isinstance(error, ClientDisconnected):  # nobody will see the page
             self.log(request, running, what, error)
             return Response("Internal Server Error\n", 500, content_type=PLAIN)
-        if not isinstance(error, HTTPError):
+        if isinstance(error, MissingFile) and error.__cause__:
+            self.log(request, running, NO_FILE, error.__cause__)
+            error = HTTPError(404)
+        elif not isinstance(error, HTTPError):
             self.log(request, running, what, error)
             cause, error = error, HTTPError(500, "Internal Server Error\n")
             error.__cause__ = cause
@@ -238,7 +249,7 @@ class _Wrapped(NamedTuple):
             return _plain_page(error)
         try:
             page = await self._call(handler, request, error)
-            return _with_status(page, error)
+            return _with_status(await begin(page, self.waits), error)
         except Exception as failure:
             name = f"the handler of status {error.status}"
             self.log(request, name, "raised", failure)

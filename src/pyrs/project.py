@@ -21,6 +21,7 @@ from msgspec import UnsetType
 
 from pyrs.config import (
     ENDPOINTS,
+    STATIC_OPTIONS,
     Entry,
     ErrorHandler,
     Middleware,
@@ -44,14 +45,32 @@ from pyrs.wsgi_app import find_application
 
 __all__ = [
     "LoadedProject",
+    "Say",
     "Source",
     "endpoint_name",
+    "keep_quiet",
     "load_project",
+    "print_line",
     "serve",
+    "serve_loaded",
 ]
 
 Say: TypeAlias = Callable[[str], None]
 Source: TypeAlias = str | os.PathLike[str] | Mapping[str, Handler]
+
+
+def print_line(line: str) -> None:
+    """To standard output, at once."""
+    print(line, flush=True)
+
+
+def keep_quiet(line: str) -> None:
+    """Says nothing."""
+
+
+def _lines_of_listening(host: str, port: int) -> list[str]:
+    port_line = [] if host.startswith("unix:") else [f"Port: {port}"]
+    return [f"Address: {host}", *port_line, "Listening..."]
 
 
 class LoadedProject(NamedTuple):
@@ -61,18 +80,12 @@ class LoadedProject(NamedTuple):
     host: str
     port: int
     entries: list[Entry]
-
-
-def _print(line: str) -> None:
-    print(line, flush=True)
-
-
-def _keep_quiet(line: str) -> None:
-    pass
+    # What is said when it listens at that host and port.
+    lines_of_listening: Callable[[str, int], list[str]] = _lines_of_listening
 
 
 def load_project(
-    project: Source, say: Say = _keep_quiet, **changes: Any
+    project: Source, say: Say = keep_quiet, **changes: Any
 ) -> LoadedProject:
     """Reads a project file, makes its handlers, and gives a server with all routes.
 
@@ -111,7 +124,7 @@ def serve(
     host: str | None = None,
     port: int | None = None,
     *,
-    say: Say = _print,
+    say: Say = print_line,
     **changes: Any,
 ) -> bool:
     """Serves a project file, or a mapping of paths to handlers, until it is stopped.
@@ -123,7 +136,16 @@ def serve(
     127.0.0.1:8080 unless told otherwise. In the main thread SIGINT and SIGTERM stop it.
     False if running requests were cut off at the end. Raises PyrsError.
     """
-    loaded = load_project(project, say, **changes)
+    return serve_loaded(load_project(project, say, **changes), host, port, say)
+
+
+def serve_loaded(
+    loaded: LoadedProject,
+    host: str | None = None,
+    port: int | None = None,
+    say: Say = print_line,
+) -> bool:
+    """Serves what has been loaded, as `serve` does, and closes it."""
     with loaded.server as server:
         host = loaded.host if host is None else host
         if host.startswith("unix:") and port:
@@ -131,10 +153,8 @@ def serve(
         server.start_instances()
         port = server.listen(host, loaded.port if port is None else port)
         with _signals_held():
-            say(f"Address: {host}")
-            if not host.startswith("unix:"):
-                say(f"Port: {port}")
-            say("Listening...")
+            for line in loaded.lines_of_listening(host, port):
+                say(line)
             return server.run()
 
 
@@ -288,40 +308,92 @@ def endpoint_name(entry: Entry) -> str:
         return f"programs in {entry.cgi}"
     if isinstance(entry.wsgi, str):
         return entry.wsgi
+    if isinstance(entry.static, str):
+        return f"the files in {entry.static}"
     parts = (entry.module, entry.class_, entry.handler)
     return ".".join(part for part in parts if isinstance(part, str))
 
 
 def _add_route(file: ProjectFile, server: Server, key: str, entry: Entry) -> None:
-    methods = None if isinstance(entry.methods, UnsetType) else entry.methods
-    is_faulty = not entry.path or methods == []
-    if isinstance(entry.native, str) and isinstance(entry.symbol, str):
-        library = file.folder / entry.native
-        if not library.is_file():
-            raise Missing("native", f"there is no file {library}")
-        if not is_faulty:
-            server.add_native(entry.path, library, entry.symbol, methods)
-        return
-    if isinstance(entry.cgi, str):
-        folder = file.folder / entry.cgi
-        if not folder.is_dir():
-            raise Missing("cgi", f"there is no folder {folder}")
-        if not is_faulty:
-            server.add_cgi(entry.path, folder, methods, entry_cgi_options(entry))
-        return
-    name = endpoint_name(entry)
+    """What the entry names is looked for even if its path or methods are faulty."""
+    if isinstance(entry.native, str):
+        _add_native(file, server, entry)
+    elif isinstance(entry.static, str):
+        _add_static(file, server, entry)
+    elif isinstance(entry.cgi, str):
+        _add_cgi(file, server, entry)
+    elif isinstance(entry.wsgi, str):
+        _add_wsgi(file, server, entry)
+    else:
+        _add_method(file, server, key, entry)
+
+
+def _is_whole(entry: Entry) -> bool:
+    return bool(entry.path) and entry.methods != []
+
+
+def _methods(entry: Entry) -> list[Any] | None:
+    return None if isinstance(entry.methods, UnsetType) else list(entry.methods)
+
+
+def _add_native(file: ProjectFile, server: Server, entry: Entry) -> None:
+    assert isinstance(entry.native, str)
+    assert isinstance(entry.symbol, str)
+    library = file.folder / entry.native
+    if not library.is_file():
+        raise Missing("native", f"there is no file {library}")
+    if _is_whole(entry):
+        server.add_native(entry.path, library, entry.symbol, _methods(entry))
+
+
+def _add_static(file: ProjectFile, server: Server, entry: Entry) -> None:
+    assert isinstance(entry.static, str)
+    folder = file.folder / entry.static
+    if not folder.is_dir():
+        raise Missing("static", f"there is no folder {folder}")
+    if _methods(entry):
+        raise Missing("methods", "static files answer GET and HEAD: leave it out")
+    if _is_whole(entry):
+        options = {name: getattr(entry, name) for name in STATIC_OPTIONS}
+        server.add_static(entry.path, folder, **options)
+
+
+def _add_cgi(file: ProjectFile, server: Server, entry: Entry) -> None:
+    assert isinstance(entry.cgi, str)
+    folder = file.folder / entry.cgi
+    if not folder.is_dir():
+        raise Missing("cgi", f"there is no folder {folder}")
+    if _is_whole(entry):
+        options = entry_cgi_options(entry)
+        server.add_cgi(entry.path, folder, _methods(entry), options)
+
+
+def _add_wsgi(file: ProjectFile, server: Server, entry: Entry) -> None:
+    assert isinstance(entry.wsgi, str)
+    application = find_application(file.folder, entry.wsgi)
     body = None if isinstance(entry.body, UnsetType) else entry.body
-    if isinstance(entry.wsgi, str):
-        application = find_application(file.folder, entry.wsgi)
-        if not is_faulty:
-            server.add_wsgi(
-                entry.path, application, methods, name, run=entry.run, body=body
-            )
-        return
+    if _is_whole(entry):
+        server.add_wsgi(
+            entry.path,
+            application,
+            _methods(entry),
+            endpoint_name(entry),
+            run=entry.run,
+            body=body,
+        )
+
+
+def _add_method(file: ProjectFile, server: Server, key: str, entry: Entry) -> None:
     handler = _handler(file, server, key, entry)
-    if not is_faulty:
+    body = "whole" if isinstance(entry.body, UnsetType) else entry.body
+    if _is_whole(entry):
         server.add_route(
-            entry.path, handler, methods, name, run=entry.run, body=body or "whole"
+            entry.path,
+            handler,
+            _methods(entry),
+            endpoint_name(entry),
+            run=entry.run,
+            body=body,
         )
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO, cast
@@ -18,7 +20,7 @@ from weakref import WeakMethod
 
 import msgspec
 
-from pyrs import _bridge
+from pyrs import _bridge, _files
 from pyrs._core import ffi, lib
 from pyrs._request_parts import RequestSettings
 from pyrs._results import describe_exception
@@ -35,14 +37,21 @@ from pyrs.config import (
 from pyrs.errors import ClientDisconnected, PyrsError
 from pyrs.form import FormLimits
 from pyrs.forwarded import TrustedProxies
-from pyrs.hooks import ErrorHandler, Handler, Hooks, is_async_handler
+from pyrs.hooks import NO_FILE, ErrorHandler, Handler, Hooks, is_async_handler
 from pyrs.lifespan import Lifespan, MakeError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
     from typing_extensions import Self
 
-    from pyrs._core import CData, EndpointPointer, Error, RouteOptions, ServerPointer
+    from pyrs._core import (
+        CData,
+        EndpointPointer,
+        Error,
+        RouteOptions,
+        ServerPointer,
+        StaticOptions,
+    )
 
 __all__ = ["Counters", "RouteError", "Server", "mount_pattern"]
 
@@ -60,6 +69,8 @@ RUN_MODES = {
 BODY_MODES = ("whole", "stream")
 # What the core answers by itself, and lets an endpoint answer instead.
 CORE_STATUSES = (404, 405)
+# Of tests: static files are found as on systems that lack openat2.
+WALK = False
 DEFAULT_CGI_OPTIONS = CgiOptions()
 # For asyncio to end, when running requests were cut off already.
 HASTY_STOP_SECONDS = 1.0
@@ -211,15 +222,16 @@ class Server:
     ) -> None:
         """Lets a WSGI application (PEP 3333) answer a path and all below it.
 
-        The path is its SCRIPT_NAME; `methods` defaults to all of them, `name` is what
-        logs call it, `run` says on which thread it runs. It is called when the
-        request's body is there ("whole") or when the head is ("stream"); unless told, a
-        body that says to be larger than limits.body_memory arrives while it is read.
-        Raises RouteError.
+        Its SCRIPT_NAME is the path. `methods` defaults to all of them, OPTIONS too,
+        `name` is what logs call it, `run` says on which thread it runs. It is called
+        when the request's body is there ("whole") or when the head is ("stream");
+        unless told, a body that says to be larger than limits.body_memory arrives while
+        it is read. Raises RouteError.
         """
         if not callable(application):
             raise TypeError(f"the WSGI application of {path} cannot be called")
         options = _route_options(methods, run, body or "stream")
+        options.own_options = True
         if body is None:
             options.stream_bytes_min = self._settings.limits.body_memory + 1
         called = name or str(getattr(application, "__qualname__", repr(application)))
@@ -248,6 +260,39 @@ class Server:
         if endpoint == ffi.NULL:
             raise PyrsError(_message(error))
         self._add(path, methods, endpoint, ffi.NULL)
+
+    def add_static(
+        self,
+        path: str,
+        folder: str | os.PathLike[str],
+        *,
+        index: str = "index.html",
+        listing: bool = False,
+        follow_symlinks: bool = False,
+        cache_control: str = "",
+        media_types: Mapping[str, str] | None = None,
+        precompressed: bool = True,
+        charset: str = "",
+    ) -> None:
+        """Serves the files of a folder at a path and below, to GET and HEAD.
+
+        The options are those of an entry of project.pyrs (docs/configuration.md).
+        Raises PyrsError if there is no such folder or an option is malformed, or
+        RouteError.
+        """
+        options, held = _static_options(
+            index, cache_control, _files.media_types(media_types, charset)
+        )
+        options.listing = listing
+        options.follow_symlinks = follow_symlinks
+        options.precompressed = precompressed
+        options.walk = WALK
+        error = ffi.new("struct pyrs_error *")
+        endpoint = lib.pyrs_endpoint_static(os.fsencode(folder), options, error)
+        del held
+        if endpoint == ffi.NULL:
+            raise PyrsError(_message(error))
+        self._add(mount_pattern(path), ["GET"], endpoint, ffi.NULL)
 
     def add_cgi(
         self,
@@ -291,7 +336,8 @@ class Server:
 
         SIGINT and SIGTERM stop the server, a second one at once, and SIGUSR1 reopens
         the log, if `handle_signals`: by default in the main thread, and only there.
-        Instances are started before and stopped after. Raises PyrsError if the server
+        Instances are started before and stopped after, when a signal does again what it
+        did before, so that it ends a stop that hangs. Raises PyrsError if the server
         could not go on, or an instance not be started.
         """
         if handle_signals is None:
@@ -308,8 +354,10 @@ class Server:
             finished = lib.pyrs_server_run(pointer, handle_signals, error)
         finally:
             self._running = False
-            self._lifespan.stop()
-            self._asyncio.stop(self._stop_seconds if finished else HASTY_STOP_SECONDS)
+            seconds = self._stop_seconds if finished else HASTY_STOP_SECONDS
+            with _signals_let_through(handle_signals):
+                self._lifespan.stop()
+                self._asyncio.stop(seconds)
         if not finished and ffi.string(error.message):
             raise PyrsError(_message(error))
         return finished
@@ -362,9 +410,12 @@ class Server:
     def _environ(self, run: RunMode) -> dict[str, Any]:
         """What the environ of every request to a WSGI application has."""
         settings = self._settings
-        is_threaded = settings.thread_count > 1 or settings.handoff_after > 0
+        if run == "thread":  # never on a loop
+            is_threaded = settings.handler_threads > 1
+        else:
+            is_threaded = settings.thread_count > 1 or settings.handoff_after > 0
         return environ_template(
-            cast(TextIO, self._wsgi_errors), multithread=is_threaded or run == "thread"
+            cast(TextIO, self._wsgi_errors), multithread=is_threaded
         )
 
     def _add(
@@ -410,7 +461,8 @@ class Server:
                 "info", f'"{line}" {name}: the request\'s body did not come whole'
             )
         else:
-            self._log("error", f'"{line}" {describe_exception(name, what, error)}')
+            level: LogLevel = "warning" if what == NO_FILE else "error"
+            self._log(level, f'"{line}" {describe_exception(name, what, error)}')
 
     def _log_exception(self, what: str, error: BaseException) -> None:
         self._log("error", describe_exception(what, "raised", error))
@@ -441,6 +493,20 @@ def _route_options(
     options.run = RUN_MODES[run]
     options.stream_body = body == "stream"
     return options
+
+
+@contextmanager
+def _signals_let_through(handled: bool) -> Iterator[None]:
+    """Callers may have blocked them until the core took them."""
+    if not handled:
+        yield
+        return
+    ending = {signal.SIGINT, signal.SIGTERM}
+    before = signal.pthread_sigmask(signal.SIG_UNBLOCK, ending)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _weakly(method: Callable[..., None]) -> Callable[..., None]:
@@ -486,8 +552,28 @@ def _new_server(settings: Settings, error: Error) -> ServerPointer:
     core.handler_threads = settings.handler_threads
     core.log_path = text(settings.log) if settings.log else ffi.NULL
     core.log_level = LOG_LEVELS[settings.log_level]
+    core.log_short = settings.log_style == "short"
     core.access_log = settings.access_log
     return lib.pyrs_server_new(core, error)
+
+
+def _static_options(
+    index: str, cache_control: str, types: Mapping[str, str]
+) -> tuple[StaticOptions, object]:
+    """And what they point to, which has to live until the core has copied it."""
+    held: list[CData] = []
+
+    def text(value: str) -> CData:
+        held.append(ffi.new("char[]", os.fsencode(value)))
+        return held[-1]
+
+    options = ffi.new("struct pyrs_static_options *")
+    options.index = text(index)
+    options.cache_control = text(cache_control)
+    pairs = [(text(extension), text(kind)) for extension, kind in types.items()]
+    table = ffi.new("struct pyrs_media_type[]", pairs)
+    options.media_types, options.media_type_count = table, len(pairs)
+    return options, [*held, table]
 
 
 def _cgi_endpoint(

@@ -1,8 +1,8 @@
 """The WSGI application that a text names: "package.module:attribute".
 
 The attribute may be nested ("site:web.app"), or a call that makes the application, with
-literal arguments if it has any ("main:create_app()", 'main:create_app("test")'), as
-gunicorn takes it.
+literal arguments if any ("main:create_app()", 'main:create_app("test")'), as gunicorn
+takes it. Without an attribute ("main:") it is the echo, and nothing is imported.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pyrs import echo
 from pyrs.user_code import (
     Missing,
     find_attribute,
@@ -47,6 +48,8 @@ def find_application(folder: Path, text: str, key: str = "wsgi") -> WSGIApplicat
     The folder is on sys.path already. Raises Missing, for that key, if the text has
     another form, or what it names is not there, raises, or is no WSGI application.
     """
+    if text.endswith(":"):
+        return echo.application
     name = _parse(text, key)
     found: Any = find_module(folder, key, name.module)
     title = f"module {name.module}"

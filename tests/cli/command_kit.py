@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.kit.start import listening_address, read_start
+
 TIMEOUT = 20  # seconds; awaited, never slept
 
 
@@ -23,8 +25,9 @@ class Serving:
 
     @property
     def port(self) -> int:
-        (line,) = (line for line in self.lines if line.startswith("Port: "))
-        return int(line.removeprefix("Port: "))
+        address = listening_address(self.lines)
+        assert isinstance(address, tuple), f"{address} is a unix socket"
+        return address[1]
 
     def get(self, path: str, host: str = "127.0.0.1") -> str:
         return self.ask("GET", path, host=host)[1]
@@ -56,12 +59,16 @@ def run(
 
 @contextmanager
 def serving(
-    *words: str, cwd: Path, stdin: int = subprocess.DEVNULL, told: str = ""
+    *words: str,
+    cwd: Path,
+    stdin: int = subprocess.DEVNULL,
+    told: str = "",
+    program: tuple[str, ...] = (sys.executable, "-m", "pyrs"),
 ) -> Iterator[Serving]:
     """Serves; at the end SIGTERM stops it, with status 0, and on standard error nothing
     but what the pattern `told` matches."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "pyrs", *words],
+        [*program, *words],
         cwd=cwd,
         stdin=stdin,
         stdout=subprocess.PIPE,
@@ -69,7 +76,12 @@ def serving(
         text=True,
     )
     try:
-        server = Serving(process, _lines_until_listening(process))
+        assert process.stdout
+        assert process.stderr
+        try:
+            server = Serving(process, read_start(process.stdout))
+        except AssertionError as error:
+            raise AssertionError(f"{error} {process.stderr.read()}") from None
         yield server
         process.send_signal(signal.SIGTERM)
         printed, server.errors = process.communicate(timeout=TIMEOUT)
@@ -80,14 +92,3 @@ def serving(
             process.communicate()
     assert process.returncode == 0, server.errors
     assert re.fullmatch(told, server.errors, re.S), server.errors
-
-
-def _lines_until_listening(process: subprocess.Popen[str]) -> list[str]:
-    assert process.stdout
-    assert process.stderr
-    lines = []
-    for line in process.stdout:
-        lines.append(line.rstrip("\n"))
-        if lines[-1] == "Listening...":
-            return lines
-    raise AssertionError(f"it never listened: {lines} {process.stderr.read()}")

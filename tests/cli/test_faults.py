@@ -105,6 +105,14 @@ def python(module: str, handler: str, owner: str = "", path: str = "/") -> str:
             '"path": "/", "native": "./none.so", "symbol": "hello"',
             "modules[0].native: there is no file {folder}/none.so",
         ),
+        (
+            '"path": "/", "static": "./none"',
+            "modules[0].static: there is no folder {folder}/none",
+        ),
+        (
+            '"path": "/", "methods": ["GET"], "static": "."',
+            "modules[0].methods: static files answer GET and HEAD: leave it out",
+        ),
     ],
 )
 def test_a_name_of_nothing_is_told_with_the_nearest_one(

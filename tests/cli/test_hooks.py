@@ -1,13 +1,19 @@
 """Middleware, error pages, start and stop in a project: served, and faulty."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from signal import SIGINT, SIGTERM, Signals
+from subprocess import PIPE, Popen
 
 import pytest
 
-from .command_kit import run, serving
+from .command_kit import TIMEOUT, run, serving
 
 MAIN = """\
+import asyncio
+import threading
+
 class Api:
     def __init__(self): print("made Api")
     def start(self): print("start Api", flush=True)
@@ -31,6 +37,17 @@ class Later:
 class Unlucky:
     async def start(self): raise OSError("no database later")
     def hello(self, request): return "later"
+
+class Stuck:
+    def stop(self):
+        print("stop Stuck", flush=True)
+        threading.Event().wait()
+    def hello(self, request): return "never stops"
+
+class StuckLater(Stuck):
+    async def stop(self):
+        print("stop Stuck", flush=True)
+        await asyncio.Event().wait()
 
 class Jobs:
     def start(self, request): return "started"
@@ -199,3 +216,27 @@ def test_an_async_start_that_fails_stops_the_start(tmp_path: Path) -> None:
     assert lines[2] == "  Traceback (most recent call last):"
     assert "main.py" in lines[3]
     assert lines[-1] == "  OSError: no database later"
+
+
+@pytest.mark.parametrize("name", ["Stuck", "StuckLater"])
+@pytest.mark.parametrize("ending", [SIGINT, SIGTERM])
+def test_a_signal_ends_a_stop_that_hangs(
+    tmp_path: Path, name: str, ending: Signals
+) -> None:
+    stuck = f'{{"path": "/", "module": "main", "class": "{name}", "handler": "hello"}}'
+    write(tmp_path, f'{{"modules": [\n{HELLO},\n{stuck}]}}')
+    process = Popen(
+        [sys.executable, "-m", "pyrs", "project.pyrs", "--port", "0"],
+        cwd=tmp_path,
+        stdout=PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout
+        assert "Listening...\n" in process.stdout
+        process.send_signal(SIGTERM)
+        assert "stop Stuck\n" in process.stdout
+        process.send_signal(ending)
+        assert process.wait(TIMEOUT) == {SIGINT: 130, SIGTERM: -SIGTERM}[ending]
+        rest = process.stdout.read()
+    assert ("stop Api" in rest) == (ending == SIGINT)

@@ -21,7 +21,7 @@ def test_without_a_project_the_usage_is_shown(
     assert main([]) == 2
     told = capsys.readouterr()
     assert told.out == ""
-    assert told.err.startswith("Usage: pyrs [OPTIONS] [PROJECT]\n")
+    assert told.err.startswith("Usage: pyrs [OPTIONS] [PROJECT | MODULE:APP")
     assert "pyrs new FOLDER" in told.err
 
 
@@ -42,7 +42,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--prt", "1"], "No such option '--prt'. Did you mean '--port'?"),
+        (["--hst", "a"], "No such option '--hst'. Did you mean '--host'?"),
         (["--workers", "2"], "No such option '--workers'."),
         (["-p"], "Option '-p' requires an argument."),
         (["-p", "x"], "Invalid value for '-p' / '--port': 'x' is not a valid"),
@@ -63,9 +63,10 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
             ["-b", "h", "--host", "i", "a.pyrs"],
             "--bind and --host both give an address",
         ),
-        (["main:app"], "main:app: found a module and an application, expected"),
-        (["."], ".: found a folder, expected a project file"),
-        (["check", "."], ".: found a folder, expected a project file"),
+        (["a:app", "--echo"], "found a:app and --echo, expected one of them"),
+        (["main.py"], "an application in it is main:APP"),
+        (["."], ".: found the folder of a project, expected its file: project.pyrs"),
+        (["check", "."], ".: found the folder of a project, expected its file"),
         (["new"], "Missing argument 'FOLDER'."),
     ],
 )
@@ -105,7 +106,7 @@ def test_a_folder_with_a_project_is_named_with_it(
     (empty_folder / "app").mkdir()
     (empty_folder / "app" / "project.pyrs").write_text("{}")
     assert main(["app"]) == 2
-    assert "app/project.pyrs is there" in capsys.readouterr().err
+    assert "expected its file: app/project.pyrs (" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,10 @@ def test_every_key_is_read(read: Reader) -> None:
              "handler": "h", "run": "thread", "body": "stream"},
             {"path": "/b", "native": "./b.so", "symbol": "b"},
             {"path": "/c", "wsgi": "m:a", "run": "loop", "body": "whole"},
+            {"path": "/d", "static": "c", "index": "", "listing": true,
+              "follow_symlinks": true, "cache_control": "no-cache",
+              "media_types": {"gmi": "text/gemini"}, "precompressed": false,
+              "charset": "utf-8"},
           ],
         }"""
     )
@@ -118,13 +122,17 @@ def test_every_key_is_read(read: Reader) -> None:
         "a.log",
         "info",
     )
-    first, second, third = project.modules
+    first, second, third, fourth = project.modules
     assert (first.path, first.methods) == ("/a", ["GET"])
     assert (first.module, first.class_, first.handler) == ("m", "C", "h")
     assert (first.run, first.body) == ("thread", "stream")
     assert (second.run, second.body) == ("auto", UNSET)
     assert (second.native, second.symbol) == ("./b.so", "b")
     assert (third.wsgi, third.run, third.body) == ("m:a", "loop", "whole")
+    assert (fourth.static, fourth.index, fourth.listing) == ("c", "", True)
+    assert (fourth.follow_symlinks, fourth.precompressed) == (True, False)
+    assert (fourth.cache_control, fourth.charset) == ("no-cache", "utf-8")
+    assert fourth.media_types == {"gmi": "text/gemini"}
 
 
 def test_all_faults_are_told_at_once(faults: Faults) -> None:
@@ -279,7 +287,7 @@ def test_a_key_that_stands_twice_is_a_fault(faults: Faults) -> None:
         (
             '"path": "/"',
             'modules[0]: found no endpoint, expected "module" and "handler", or '
-            '"wsgi", or "native" and "symbol", or "cgi"',
+            '"wsgi", or "native" and "symbol", or "static", or "cgi"',
         ),
         (
             '"path": "/", "module": "m"',
@@ -320,7 +328,7 @@ def test_a_key_that_stands_twice_is_a_fault(faults: Faults) -> None:
         (
             '"path": "/", "body": "stream"',
             'modules[0]: found no endpoint, expected "module" and "handler", or '
-            '"wsgi", or "native" and "symbol", or "cgi"',
+            '"wsgi", or "native" and "symbol", or "static", or "cgi"',
         ),
         (
             '"path": "/", "wsgi": ""',
@@ -329,6 +337,20 @@ def test_a_key_that_stands_twice_is_a_fault(faults: Faults) -> None:
         (
             '"path": "/", "module": "m", "clas": "C", "handler": "h"',
             'modules[0].clas: unknown key; did you mean "class"?',
+        ),
+        (
+            '"path": "/", "static": "x", "index": "a/b"',
+            'modules[0].index: found "a/b", expected the name of a file',
+        ),
+        (
+            '"path": "/", "static": "x", "media_types": {"html": "text"}',
+            'modules[0].media_types.html: found "text", expected a media type such as '
+            '"text/html"',
+        ),
+        (
+            '"path": "/", "static": "x", "cache_control": "a\\nb"',
+            'modules[0].cache_control: found "a\\nb", expected text of printable ASCII '
+            "characters",
         ),
         (
             '"path": "/", "cgi": "c", "timeout": -1',
@@ -354,7 +376,7 @@ def test_a_faulty_entry(faults: Faults, entry: str, message: str) -> None:
     assert [fault.split(": ", 1)[1] for fault in told] == [message]
 
 
-@pytest.mark.parametrize("kind", ["static"])
+@pytest.mark.parametrize("kind", ["php"])
 def test_an_endpoint_of_an_unknown_kind_is_an_unknown_key(
     faults: Faults, kind: str
 ) -> None:

@@ -155,7 +155,7 @@ static void a_body_that_comes_fast_enough_is_not_cut(void)
     int client;
 
     prepare();
-    site.settings.body_timeout_ms = 300;
+    site.settings.body_timeout_ms = 800;
     begin();
     client = connect_client();
     say(client, POST("/echo", 1000));
@@ -176,15 +176,15 @@ static void a_body_that_waited_behind_a_slow_reader_has_its_time(void)
     int client;
 
     prepare();
-    site.settings.body_timeout_ms = 300;
+    site.settings.body_timeout_ms = 800;
     begin();
     client = connect_client();
     say(client, GET("/big") POST("/echo", 5) "he");
-    sleep_ms(600);
+    sleep_ms(1200);
     turns(2);
     listen_until(client, &answers, BIG_BYTES);
     listen_for(client, &answers, 4);
-    sleep_ms(150);
+    sleep_ms(300);
     turns(2);
     say(client, "llo");
     listen_for(client, &answers, 4);

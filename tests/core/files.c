@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "net/connection.h"
+#include "net/file_state.h"
 
 enum {
     LARGE_BYTES = 3 * 1024 * 1024 + 7,    /* far more than a socket takes */
@@ -226,9 +227,19 @@ static void append_part(struct sent_file *file, uint64_t offset, uint64_t length
     connection_touch(opened_last);
 }
 
+static struct sent_file *send_copy_of(int file)
+{
+    struct stat facts;
+    struct file_state state;
+
+    CHECK(fstat(file, &facts) == 0);
+    state = file_state_of(&facts);
+    return sent_file_new(&loop.output_store, dup(file), &state);
+}
+
 static void append_file(int file, uint64_t offset, uint64_t length)
 {
-    struct sent_file *sent = sent_file_new(&loop.output_store, dup(file));
+    struct sent_file *sent = send_copy_of(file);
 
     append_part(sent, offset, length);
     sent_file_give_up(&loop.output_store, sent);
@@ -286,7 +297,7 @@ static void parts_of_one_file_leave_in_their_order(void)
     start();
     file = make_file(LARGE_BYTES);
     client = connect_client();
-    sent = sent_file_new(&loop.output_store, dup(file));
+    sent = send_copy_of(file);
     append_part(sent, 1000000, SEVERAL_BYTES);
     append_text("--");
     append_part(sent, 0, SEVERAL_BYTES);

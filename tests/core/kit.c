@@ -73,7 +73,7 @@ void start(void)
         .head_bytes_max = site.settings.head_bytes_max,
         .headers_max = site.settings.headers_max,
     };
-    site.log = log_open(log_path, PYRS_LOG_WARNING);
+    site.log = log_open(log_path, PYRS_LOG_WARNING, LOG_DATED);
     site.router = router_new();
     site.interpreter = &INTERPRETER;
     CHECK(service_init(&service, &site, &code));

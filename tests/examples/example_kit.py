@@ -22,6 +22,7 @@ __all__ = [
     "EXAMPLES",
     "TIMEOUT",
     "Serving",
+    "copy_example",
     "example",
     "follow",
     "follow_readme",
@@ -34,14 +35,25 @@ README_ADDRESS = "localhost:8094"
 
 @contextmanager
 def example(
-    name: str, folder: Path, port: int = 0, told: str = ""
+    name: str,
+    folder: Path,
+    port: int = 0,
+    told: str = "",
+    word: str = "project.pyrs",
 ) -> Iterator[Serving]:
-    """Serves a copy of the example, made in the folder; on a free port by default.
-    `told` as in `serving`."""
-    copy = folder / name
-    shutil.copytree(EXAMPLES / name, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    with serving("project.pyrs", "--port", str(port), cwd=copy, told=told) as server:
+    """Serves a copy of the example, made in the folder unless it is there; on a free
+    port by default. `told` as in `serving`."""
+    copy = copy_example(name, folder)
+    with serving(word, "--port", str(port), cwd=copy, told=told) as server:
         yield server
+
+
+def copy_example(name: str, folder: Path) -> Path:
+    copy = folder / name
+    if not copy.exists():
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(EXAMPLES / name, copy, ignore=ignored)
+    return copy
 
 
 def follow_readme(name: str, server: Serving, cwd: Path) -> None:

@@ -200,7 +200,7 @@ static struct service *make_service(int version)
     site->head_limits = (struct head_limits){1024, 4096, 16};
     site->settings.head_bytes_max = 4096;
     site->settings.headers_max = 16;
-    site->log = log_open("/dev/null", PYRS_LOG_ERROR);
+    site->log = log_open("/dev/null", PYRS_LOG_ERROR, LOG_DATED);
     site->router = router_new();
     site->interpreter = version ? &INTERPRETER : NULL;
     for (int i = 0; i < 2; i++)

@@ -104,9 +104,11 @@ async def large(request):
         yield bytes([number % 256]) * 100_000
 
 async def events_of(request):
+    global loop
+    loop = asyncio.get_running_loop()
     async def ticks():
+        await go.wait()
         for number in range(3):
-            await asyncio.sleep(0.05)
             yield {"number": number}
     return pyrs.Response.events(ticks(), ping=0.02)
 """
@@ -167,10 +169,17 @@ def test_an_item_leaves_when_it_is_there(serve: Serve) -> None:
 
 
 def test_events_and_pings_leave_in_time(serve: Serve) -> None:
-    response = serve(CODE).ask(get("/events_of"))
+    server = serve(CODE)
+    with server.connect() as client:
+        client.send(get("/events_of"))
+        while client.unread.count(b": ping\n\n") < 2:
+            assert client.receive()
+        assert b"data: " not in client.unread
+        server.inside("main.let_go()")
+        response = client.response()
     assert response["Content-Type"] == "text/event-stream"
     assert response.body.count(b"data: ") == 3
-    assert response.body.startswith(b":")
+    assert response.body.startswith(b": ping\n\n: ping\n\n")
 
 
 def test_what_fails_before_the_first_item_is_an_error_page(serve: Serve) -> None:

@@ -213,7 +213,7 @@ def test_threads_and_contexts_are_the_handlers_own(serve: Serve) -> None:
 
 def test_a_route_may_always_run_beside_the_loop(serve: Serve) -> None:
     routes = {"/fast": "fast", "/beside": {"handler": "fast", "run": "thread"}}
-    server = serve(CODE, routes, **CALM)
+    server = serve(CODE, routes, handoff_after=0)
     on_loop = {server.ask(get("/fast")).body for _ in range(10)}
     beside = {server.ask(get("/beside")).body for _ in range(10)}
     assert len(on_loop) == 1

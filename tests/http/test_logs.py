@@ -74,6 +74,19 @@ def test_the_access_log_has_a_line_for_each_request(serve: Serve) -> None:
     ]
 
 
+def test_short_records_have_no_time_and_lines_for_requests_no_length(
+    serve: Serve,
+) -> None:
+    server = serve(CODE, ROUTES, access_log=True, log_style="short")
+    server.ask(get("/hello"))
+    server.ask(get("/failing"))
+    server.expect_log("^ERROR: .*on purpose")
+    server.allow_log(f"^INFO: {PEER}")
+    server.stop()
+    lines = [line for line in server.log_text().splitlines() if "INFO" in line]
+    assert re.fullmatch(f'INFO: {PEER} - "GET /hello HTTP/1.1" 200 OK', lines[1])
+
+
 def test_the_access_log_of_a_unix_socket_names_no_address(serve: Serve) -> None:
     server = serve(CODE, ROUTES, access_log=True, http_listen_address="unix:here.sock")
     server.ask(get("/hello"))

@@ -300,6 +300,60 @@ def test_what_is_raised_in_the_middle_cuts_the_connection(
     server.expect_log(r"broken_after raised in the middle of its body:.*ValueError")
 
 
+@everywhere
+def test_hooks_leave_a_stream_as_it_is_and_see_what_it_raises_at_once(
+    serve: Serve, run: str
+) -> None:
+    code = (
+        CODE
+        + """
+class Layer:
+    def after(self, request, response):
+        response.headers["X-Status"] = str(response.status)
+
+def page(request, error):
+    return f"{error.body} at {request.path}"
+
+def file(request):
+    return pyrs.Response.file("nowhere")
+
+async def missing_later(request):
+    raise pyrs.HTTPError(404, "nothing")
+    yield
+
+async def letters_later(request):
+    for letter in "grö":
+        yield letter
+"""
+    )
+    entries = routes(run)
+    for name in ("file", "missing_later", "letters_later"):
+        entries[f"/{name}"] = name
+    server = serve(
+        code,
+        entries,
+        middleware=[{"module": "main", "class": "Layer"}],
+        errors={"404": {"module": "main", "handler": "page"}},
+    )
+    with server.connect() as client:
+        for path, text in (("/letters", "größe"), ("/letters_later", "grö")):
+            answer = client.ask(get(path))
+            assert (answer.body, answer["X-Status"]) == (text.encode(), "200")
+            assert answer["Transfer-Encoding"] == "chunked"
+        for path, text in (
+            ("/missing", "no such thing"),
+            ("/missing_later", "nothing"),
+            ("/file", "Not Found"),
+        ):
+            answer = client.ask(get(path))
+            assert (answer.status, answer["X-Status"]) == (404, "404")
+            assert answer.body == f"{text} at {path}".encode()
+        client.send(get("/endless?1000"))
+        assert client.receive()
+    wait_until(lambda: finished(server) == 1)
+    server.expect_log('WARNING "GET /file HTTP/1.1" main.file has no file to send: ')
+
+
 # ---- clients that do not read, and clients that go ----
 
 
@@ -364,7 +418,7 @@ def test_a_client_that_goes_ends_the_generator(serve: Serve, run: str) -> None:
         leave(client)
         wait_until(partial(has_finished, server, count))
     assert server.ask(get("/hello")).body == b"world"
-    assert server.counter("responses")[0] == 6
+    wait_until(lambda: server.counter("responses")[0] == 6, "all are counted")
 
 
 def test_a_client_that_takes_nothing_is_cut_and_the_generator_ended(

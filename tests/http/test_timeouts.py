@@ -87,7 +87,7 @@ def test_a_head_within_its_timeout_is_answered(serve: Serve) -> None:
 
 
 def test_an_answered_request_ends_its_head_timeout(serve: Serve) -> None:
-    server = serve(CODE, timeouts=timeouts(head=SHORT))
+    server = serve(CODE, timeouts=timeouts(head=2))  # in which the rest has to come
     with server.connect() as client, server.connect() as other:
         client.send(HALF_HEAD)
         client.send(b"ple.com\r\n\r\n")
@@ -104,13 +104,13 @@ def test_an_answered_request_ends_its_head_timeout(serve: Serve) -> None:
 def test_an_idle_connection_is_closed_without_a_word(
     serve: Serve, requests: int
 ) -> None:
-    server = serve(CODE, timeouts=timeouts(idle=SHORT))
+    server = serve(CODE, timeouts=timeouts(idle=1))  # in which to ask, if it asks
     start = time.monotonic()
     with server.connect() as client:
         for _ in range(requests):
             assert client.ask(get("/hello")).body == b"world"
         assert client.is_closed()
-        assert time.monotonic() - start >= SHORT
+        assert time.monotonic() - start >= 1
     wait_until(lambda: server.counter("timeouts") == 1)
 
 

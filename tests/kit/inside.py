@@ -45,14 +45,19 @@ def _server() -> Any:
     return server
 
 
+# What was asked is answered before the process ends, even if the question ends it.
+_answering = threading.Lock()
+
+
 def _answer_questions(door: socket.socket) -> None:
     for line in door.makefile("r", encoding="utf-8"):
-        try:
-            answer = {"value": eval(json.loads(line), {}, cast(Any, _Names()))}
-            text = json.dumps(answer)
-        except Exception:
-            text = json.dumps({"error": traceback.format_exc()})
-        door.sendall(text.encode() + b"\n")
+        with _answering:
+            try:
+                answer = {"value": eval(json.loads(line), {}, cast(Any, _Names()))}
+                text = json.dumps(answer)
+            except Exception:
+                text = json.dumps({"error": traceback.format_exc()})
+            door.sendall(text.encode() + b"\n")
 
 
 def main() -> int:
@@ -64,7 +69,10 @@ def main() -> int:
     threading.Thread(target=_answer_questions, args=[questions], daemon=True).start()
     import pyrs.cli
 
-    return pyrs.cli.main(sys.argv[3:])
+    try:
+        return pyrs.cli.main(sys.argv[3:])
+    finally:
+        _answering.acquire()
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from .client import PATIENCE, Client, get
+from .start import ACCESS_LINE, listening_address, read_start
 
 INSIDE = Path(__file__).with_name("inside.py")
 NATIVE = Path(__file__).with_name("native.c")
@@ -88,20 +89,13 @@ class RunningServer:
         self._door = here
         self._answers = here.makefile("r", encoding="utf-8")
         try:
-            self.printed = self._read_start()
+            assert self.process.stdout
+            self.printed = read_start(self.process.stdout)
+            self.address = listening_address(self.printed)
             self._settle()
-        except BaseException:
+        except BaseException as error:
             self.kill()
-            raise
-
-    def _read_start(self) -> list[str]:
-        printed = []
-        assert self.process.stdout
-        for line in self.process.stdout:
-            printed.append(line.rstrip("\n"))
-            if printed[-1] == "Listening...":
-                return printed
-        raise AssertionError(f"no start: {printed}\n{self.log_text()}")
+            raise AssertionError(f"no start: {error}\n{self.log_text()}") from error
 
     def _settle(self) -> None:
         """One request, so that what is opened once is open, then the descriptors."""
@@ -111,14 +105,6 @@ class RunningServer:
         self.descriptors_at_start = self.descriptors()
 
     # ---- speaking with it ----
-
-    @property
-    def address(self) -> tuple[str, int] | str:
-        told = dict(line.split(": ", 1) for line in self.printed if ": " in line)
-        host = told["Address"]
-        if host.startswith("unix:"):
-            return host.removeprefix("unix:")
-        return host, int(told["Port"])
 
     @property
     def url(self) -> str:
@@ -287,7 +273,22 @@ def running_server(
     write_project(folder, code, routes, **settings)
     name = settings.get("server_name", "pyrs")
     given = ["project.pyrs", *(arguments or [])]
-    server = RunningServer(folder, given, open_files, name)
+    with _stopped_at_the_end(RunningServer(folder, given, open_files, name)) as server:
+        yield server
+
+
+@contextmanager
+def running_application(folder: Path, *words: str) -> Iterator[RunningServer]:
+    """`pyrs MODULE:APP` in the folder, on a free port, with the same checks at the
+    end."""
+    server = RunningServer(folder, [*words, "--port", "0"], 0, "pyrs")
+    server.allow_log(ACCESS_LINE)
+    with _stopped_at_the_end(server):
+        yield server
+
+
+@contextmanager
+def _stopped_at_the_end(server: RunningServer) -> Iterator[RunningServer]:
     try:
         yield server
     except BaseException:

@@ -140,6 +140,12 @@ def test_a_malformed_form_is_a_400(body: bytes) -> None:
     assert refusal(MULTIPART, body).status == 400
 
 
+def test_the_client_is_told_what_is_malformed_and_not_how_python_says_it() -> None:
+    body = multipart(b'--XX\r\nContent-Disposition: form-data; name="\xff"\r\n\r\nb')
+    error = refusal(MULTIPART, body)
+    assert error.body == "the form is malformed: Segment header failed to decode"
+
+
 def test_a_form_without_parts_is_empty() -> None:
     assert len(read_form(MULTIPART, [b"--XX--"])) == 0
 

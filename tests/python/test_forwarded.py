@@ -6,11 +6,12 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from pyrs._request_parts import build_url, read_origin
-from pyrs.forwarded import Origin, TrustedProxies
+from pyrs.forwarded import HOPS_MAX, Origin, TrustedProxies
 
 PROXIES = TrustedProxies(["127.0.0.1", "10.0.0.0/8", "2001:db8:1::/48"])
 PEER = ("127.0.0.1", 40_000)
 UNKNOWN = Origin(("unknown", 0), "", "")
+FORWARDED = ("Forwarded", "for=")
 
 
 def headers(*lines: str) -> "CIMultiDictProxy[str]":
@@ -99,6 +100,18 @@ def test_the_client_is_the_first_from_the_right_that_is_no_proxy(form: str) -> N
 def test_if_all_are_proxies_the_outermost_is_the_client() -> None:
     told = origin("X-Forwarded-For: 10.0.0.3, 10.0.0.2")
     assert told == Origin(("10.0.0.3", 0), "", "")
+
+
+@pytest.mark.parametrize(("header", "node"), [("X-Forwarded-For", ""), FORWARDED])
+def test_more_proxies_than_there_can_be_are_not_followed(
+    header: str, node: str
+) -> None:
+    def chain(proxies: int) -> Origin | None:
+        nodes = [node + "192.0.2.1", *[node + "10.0.0.1"] * proxies]
+        return origin(f"{header}: {','.join(nodes)}")
+
+    assert chain(HOPS_MAX) == Origin(("192.0.2.1", 0), "", "")
+    assert chain(HOPS_MAX + 1) == UNKNOWN
 
 
 def test_scheme_and_host_are_those_that_the_client_s_proxy_told() -> None:

@@ -1,13 +1,15 @@
 """Middleware and error pages around a handler, plain and async."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pyrs import HTTPError, Response
-from pyrs.hooks import Handler, HookFault, Hooks
+from pyrs._files import File
+from pyrs.hooks import NO_FILE, Handler, HookFault, Hooks
 
 REQUEST: Any = object()
 INTERNAL = ("Internal Server Error\n", 500, "text/plain; charset=utf-8")
@@ -23,7 +25,7 @@ class Log:
         self, request: Any, name: str, what: str, error: BaseException
     ) -> None:
         assert request is REQUEST
-        assert error.__traceback__
+        assert error.__traceback__ or what == NO_FILE
         self.records.append(f"{name} {what}: {type(error).__name__}")
 
 
@@ -421,6 +423,107 @@ def test_cancelling_an_async_handler_is_not_answered(hooks: Hooks, log: Log) -> 
 
     asyncio.run(main())
     assert log.records == []
+
+
+# ---- bodies that are made later ----
+
+
+def test_what_is_raised_before_the_first_item_is_an_error(
+    hooks: Hooks, log: Log
+) -> None:
+    def items(request: Any) -> Iterator[str]:
+        raise HTTPError(404, "no such items")
+        yield
+
+    async def items_later(request: Any) -> AsyncIterator[str]:
+        await asyncio.sleep(0)
+        raise HTTPError(404, "no such items")
+        yield
+
+    def in_a_tuple(request: Any) -> object:
+        return items(request), 200
+
+    def in_a_response(request: Any) -> object:
+        return Response.stream(items(request))
+
+    def divided(request: Any) -> Iterator[object]:
+        yield divide(request)
+
+    events: list[str] = []
+    hooks.add_middleware(Recorder("a", events))
+    hooks.add_error_handler(404, page)
+    for handler in (items, items_later, in_a_tuple, in_a_response):
+        assert answer(hooks, handler).body == "<h1>404: no such items</h1>"
+    assert set(events) == {"before a", "after a: 404 <h1>404: no such items</h1>"}
+    assert log.records == []
+    assert parts(answer(hooks, divided)) == INTERNAL
+    assert log.records == ["main.handler raised: ZeroDivisionError"]
+
+
+@pytest.mark.parametrize("items", [[], ["one"], ["one", "two", "three"]])
+def test_items_are_those_of_the_handler(hooks: Hooks, items: list[str]) -> None:
+    closed: list[str] = []
+
+    def plain(request: Any) -> Iterator[str]:
+        try:
+            yield from items
+        finally:
+            closed.append("plain")
+
+    async def waiting(request: Any) -> AsyncIterator[str]:
+        try:
+            for item in items:
+                await asyncio.sleep(0)
+                yield item
+        finally:
+            closed.append("waiting")
+
+    async def ask_waiting() -> None:
+        body: Any = await hooks.wrap(waiting, "main.waiting")(REQUEST)  # type: ignore[misc]
+        assert [item async for item in body] == items
+        body = await hooks.wrap(waiting, "main.waiting")(REQUEST)  # type: ignore[misc]
+        await body.aclose()
+
+    hooks.add_error_handler(404, page)
+    assert list(answer(hooks, plain)) == items
+    answer(hooks, plain).close()
+    asyncio.run(ask_waiting())
+    assert closed == ["plain", "plain", "waiting", "waiting"]
+
+
+def test_an_iterator_that_fails_at_once_is_closed(hooks: Hooks) -> None:
+    class Items:
+        closed = 0
+
+        def __iter__(self) -> "Items":
+            return self
+
+        def __next__(self) -> str:
+            raise HTTPError(404)
+
+        def close(self) -> None:
+            self.closed += 1
+
+    items = Items()
+    hooks.add_error_handler(404, page)
+    assert answer(hooks, lambda request: items).status == 404
+    assert items.closed == 1
+
+
+def test_a_file_that_is_missing_has_the_page_of_a_404(
+    hooks: Hooks, log: Log, tmp_path: Path
+) -> None:
+    def sending(name: str) -> Handler:
+        return lambda request: Response.file(tmp_path / name)
+
+    (tmp_path / "there").touch()
+    hooks.add_error_handler(404, page)
+    for name in ("missing", "there/below", "x" * 256):
+        response = answer(hooks, sending(name))
+        assert parts(response) == ("<h1>404: Not Found</h1>", 404, None)
+    kinds = ["FileNotFoundError", "NotADirectoryError", "OSError"]
+    assert log.records == [f"main.handler {NO_FILE}: {kind}" for kind in kinds]
+    assert isinstance(answer(hooks, sending("there")).body, File)
 
 
 # ---- plain and async ----

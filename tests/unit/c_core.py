@@ -37,8 +37,10 @@ SOURCES = [
     "csrc/net/timeout.c",
     "csrc/serve/body.c",
     "csrc/serve/error.c",
+    "csrc/serve/listing*.c",
     "csrc/serve/log.c",
     "csrc/serve/method_set.c",
+    "csrc/serve/page_text.c",
     "csrc/serve/resource.c",
     "csrc/serve/route_pattern.c",
     "csrc/serve/router.c",
@@ -64,13 +66,16 @@ HEADERS = [
     "http/cgi_head.h",
     "http/media_type.h",
     "http/scan.h",
+    "http/utf8.h",
     "net/list.h",
     "net/timeout.h",
     "net/counter.h",
     "net/pool.h",
     "net/output.h",
     "serve/body.h",
+    "serve/listing.h",
     "serve/log.h",
+    "serve/page_text.h",
     "serve/router.h",
     "../tests/unit/kit.h",
 ]
@@ -118,6 +123,7 @@ def _libuv(question: str) -> list[str]:
 SYSTEM_HEADERS = {
     **dict.fromkeys(("stdbool", "stddef", "stdint", "string", "assert"), ""),
     "stdatomic": "#define _Atomic\n",
+    "sys/stat": "struct stat;\n",
     "sys/uio": "struct iovec { void *iov_base; size_t iov_len; };\n",
 }
 

@@ -157,3 +157,25 @@ void kit_count_release(void *owner)
 
     ++*count;
 }
+
+/* ---- folders and their pages ---- */
+
+void kit_free(void *memory)
+{
+    free(memory);
+}
+
+bool kit_follow(void *context, const char *name, struct stat *facts)
+{
+    const int *folder = context;
+
+    return fstatat(*folder, name, facts, 0) == 0;
+}
+
+bool kit_follow_late(void *context, const char *name, struct stat *facts)
+{
+    bool done = kit_follow(context, name, facts);
+
+    facts->st_mtime = INT64_MAX;
+    return done;
+}

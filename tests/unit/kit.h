@@ -4,6 +4,7 @@
 
 #include <http/request_head.h>
 #include <pyrs.h>
+#include <serve/listing.h>
 
 /* Bytes that end where memory ends: the next one belongs to a page that may not be
  * touched, and so does the page before. NULL if memory is out. */
@@ -39,5 +40,14 @@ bool kit_error_set_text(struct pyrs_error *error, const char *text);
 
 /* Gives back a borrowed segment whose owner is an int: counts there how often. */
 void kit_count_release(void *owner);
+
+/* Gives back what came from malloc. */
+void kit_free(void *memory);
+
+/* A listing_follow that follows everything; `context` is an int, the folder. */
+bool kit_follow(void *context, const char *name, struct stat *facts);
+
+/* The same, with a date that is further away than any file system's. */
+bool kit_follow_late(void *context, const char *name, struct stat *facts);
 
 #endif

@@ -49,11 +49,14 @@ class Router:
             methods, slash, path = route.partition("/")
             self.add(slash + path, methods.strip() or None)
 
-    def add(self, pattern: str, methods: str | None = None) -> int:
+    def add(
+        self, pattern: str, methods: str | None = None, own_options: bool = False
+    ) -> int:
         error = ffi.new("struct pyrs_error *")
         listed = ffi.NULL if methods is None else ffi.new("char[]", methods.encode())
         answer = ffi.new("struct route_answer *")
         answer.endpoint = ffi.cast("struct pyrs_endpoint *", self.count + 1)
+        answer.options.own_options = own_options
         if not lib.router_add(self._router, pattern.encode(), listed, answer, error):
             raise Refused(ffi.string(error.message).decode())
         self.count += 1

@@ -670,7 +670,7 @@ def test_a_file_is_sent_with_the_media_type_of_its_name(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_there_is_a_404_and_a_warning(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    for name in ("missing", "file/below", "missing/below"):
+    for name in ("missing", "file/below", "missing/below", "x" * 256):
         answer = ask(
             lambda request, name=name: Response.file(
                 tmp_path / name, status=201, headers={"X-A": "b"}

@@ -36,10 +36,15 @@ Write = Callable[..., bytes]
 def written(tmp_path: Path) -> Write:
     """What a log holds after these messages, at this level each."""
 
-    def write(*messages: bytes, level: int = INFO, least: int = DEBUG) -> bytes:
+    def write(
+        *messages: bytes,
+        level: int = INFO,
+        least: int = DEBUG,
+        style: int = lib.LOG_DATED,
+    ) -> bytes:
         path = tmp_path / "log"
         path.unlink(missing_ok=True)
-        log = lib.log_open(str(path).encode(), least)
+        log = lib.log_open(str(path).encode(), least, style)
         assert log != ffi.NULL
         for message in messages:
             lib.log_write(log, level, slice_(message))
@@ -100,6 +105,17 @@ def test_a_record_is_time_level_and_message(
     assert re.fullmatch(TIME + name + b" hello\n", written(b"hello", level=level))
 
 
+@pytest.mark.parametrize(
+    ("level", "name"),
+    [(DEBUG, b"DEBUG"), (INFO, b"INFO"), (WARNING, b"WARNING"), (ERROR, b"ERROR")],
+)
+def test_a_short_record_is_level_and_message(
+    written: Write, level: int, name: bytes
+) -> None:
+    text = written(b"hello\nworld", level=level, style=lib.LOG_SHORT)
+    assert text == name + b": hello\n    world\n"
+
+
 @pytest.mark.parametrize("level", [DEBUG, INFO, WARNING, ERROR])
 def test_a_record_below_the_log_s_level_is_not_written(
     written: Write, level: int
@@ -147,5 +163,5 @@ def test_a_message_that_is_too_long_is_cut(written: Write) -> None:
 
 def test_a_path_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
     path = str(tmp_path / "nowhere" / "log").encode()
-    assert lib.log_open(path, INFO) == ffi.NULL
+    assert lib.log_open(path, INFO, lib.LOG_DATED) == ffi.NULL
     assert ffi.errno == errno.ENOENT

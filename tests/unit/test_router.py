@@ -239,6 +239,15 @@ def test_a_route_without_methods_answers_all_but_options() -> None:
     )
 
 
+def test_a_route_without_methods_answers_options_if_it_wants_to() -> None:
+    router = Router()
+    every = router.add("/a", own_options=True)
+    assert router.match("OPTIONS /a").endpoint == every
+    named = router.add("/a", "OPTIONS")
+    assert router.match("OPTIONS /a").endpoint == named
+    assert router.match("PUT /a").endpoint == every
+
+
 def test_a_named_method_stands_above_every_method() -> None:
     for order in (["GET", None], [None, "GET"]):
         router = Router()
@@ -586,7 +595,7 @@ paths = st.builds(
 method_lists = st.none() | st.lists(st.sampled_from(METHODS), min_size=1, unique=True)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     wanted=st.lists(st.tuples(patterns(), method_lists), max_size=12),
     requests=st.lists(st.tuples(st.sampled_from([*METHODS, "PUT"]), paths), min_size=1),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pyrs import echo
 from pyrs.user_code import Missing
 from pyrs.wsgi_app import find_application
 
@@ -110,10 +111,15 @@ def test_an_application_is_found_by_its_name(
     assert list(find(text)({}, None)) == expected
 
 
+@pytest.mark.parametrize("text", ["wsgi_a:", "no.such.module:", ":"])
+def test_without_an_attribute_it_is_the_echo(find: Find, text: str) -> None:
+    assert find(text) is echo.application
+
+
 @pytest.mark.parametrize(
     "text",
     [
-        *["wsgi_a", "wsgi_a:", ":app", "wsgi_a:app[0]", "wsgi_a:1", "wsgi_a:a b"],
+        *["wsgi_a", ":app", "wsgi_a:app[0]", "wsgi_a:1", "wsgi_a:a b"],
         *["wsgi_a:create_app(word)", "wsgi_a:create_app(**{})", "wsgi_a:app()()"],
         *["wsgi a:app", "wsgi_a.:app", "wsgi_a:app\0", "wsgi_a/x.py:app"],
     ],

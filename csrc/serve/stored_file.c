@@ -1,0 +1,148 @@
+/* stored_file.c - see stored_file.h. */
+#include "stored_file.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "../net/file_state.h"
+
+/* How coarse a file system's clock may be: FAT counts in twos. A file that is younger
+ * than that when it is read may be written to again and show the same time. */
+enum { CLOCK_GRAIN_SECONDS = 2 };
+
+static bool times_equal(struct timespec a, struct timespec b)
+{
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+/* The time of change tells of writes whose time was set back (cp -p, rsync). */
+static bool facts_equal(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
+           a->st_size == b->st_size && times_equal(a->st_mtim, b->st_mtim) &&
+           times_equal(a->st_ctim, b->st_ctim);
+}
+
+static bool is_young(const struct stat *facts, int64_t now)
+{
+    return facts->st_mtim.tv_sec + CLOCK_GRAIN_SECONDS >= now ||
+           facts->st_ctim.tv_sec + CLOCK_GRAIN_SECONDS >= now;
+}
+
+/* All of it, and nothing else: false if it is not what its facts say. */
+static bool read_bytes(int descriptor, const struct stat *facts, char *out)
+{
+    size_t length = (size_t)facts->st_size, done = 0;
+    struct stat after;
+
+    while (done < length) {
+        ssize_t n = pread(descriptor, out + done, length - done, (off_t)done);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        done += (size_t)n;
+    }
+    return fstat(descriptor, &after) == 0 && facts_equal(facts, &after);
+}
+
+/* The block: the struct, the lines that were brought, those of a 200, the bytes. */
+static struct stored_file *allocate(const struct stat *facts,
+                                    const struct stored_file_head *head, size_t bytes)
+{
+    struct file_fields fields;
+    struct pyrs_file no_tag = {.descriptor = -1};
+    struct pyrs_response response = {.fields = {head->lines.bytes, head->lines.length},
+                                     .file = &no_tag};
+    struct stored_file *stored;
+    size_t lines_room, memory;
+    char *brought;
+
+    file_fields_init(&fields, &response, facts, head->now);
+    lines_room = file_fields_size_max(&fields);
+    memory = sizeof *stored + head->lines.length + lines_room + bytes;
+    stored = malloc(memory);
+    if (!stored)
+        return NULL;
+    brought = (char *)(stored + 1);
+    if (head->lines.length > 0)
+        memcpy(brought, head->lines.bytes, head->lines.length);
+    response.fields.bytes = brought;
+    *stored = (struct stored_file){
+        .facts = *facts,
+        .content_type = head->content_type,
+        .length = (uint64_t)facts->st_size,
+        .memory_bytes = memory,
+    };
+    file_fields_init(&stored->fields, &response, facts, head->now);
+    stored->lines.bytes = brought + head->lines.length;
+    stored->lines.length =
+        (size_t)(file_fields_write(&stored->fields, 200, (slice){NULL, 0},
+                                   (char *)(uintptr_t)stored->lines.bytes) -
+                 stored->lines.bytes);
+    return stored;
+}
+
+static char *room_for_bytes(struct stored_file *stored)
+{
+    return (char *)stored + stored->memory_bytes - stored->length;
+}
+
+struct stored_file *stored_file_new(int descriptor, const struct stat *facts,
+                                    const struct stored_file_head *head)
+{
+    bool small = facts->st_size <= STORED_BYTES_MAX;
+    struct stored_file *stored =
+        allocate(facts, head, small ? (size_t)facts->st_size : 0);
+
+    if (!stored)
+        return NULL;
+    stored->may_be_stale = is_young(facts, head->now);
+    if (!small)
+        return stored;
+    if (!read_bytes(descriptor, facts, room_for_bytes(stored))) {
+        free(stored);
+        return NULL;
+    }
+    stored->bytes = room_for_bytes(stored);
+    return stored;
+}
+
+bool stored_file_settle(struct stored_file *stored, int descriptor,
+                        struct output_store *store)
+{
+    struct file_state state = file_state_of(&stored->facts);
+
+    if (stored->bytes) {
+        close(descriptor);
+        return true;
+    }
+    stored->file = sent_file_new(store, descriptor, &state);
+    if (stored->file)
+        return true;
+    free(stored);
+    return false;
+}
+
+void stored_file_free(struct stored_file *stored, struct output_store *store)
+{
+    if (stored->file)
+        sent_file_give_up(store, stored->file);
+    free(stored);
+}
+
+bool stored_file_holds(const struct stored_file *stored)
+{
+    return stored->bytes ||
+           file_state_holds(&stored->file->state, stored->file->descriptor);
+}
+
+bool stored_file_is_of(const struct stored_file *stored, const struct stat *facts)
+{
+    if (!facts_equal(&stored->facts, facts))
+        return false;
+    /* An open file is looked at anew whenever it is sent. */
+    return !stored->may_be_stale || !stored->bytes;
+}

@@ -1,0 +1,88 @@
+"""A server without a project file: one endpoint answers every path.
+
+    load_application("main:app")     as `pyrs main:app`
+    load_folder("public")            as `pyrs public`
+
+It listens on 127.0.0.1:8080 unless told otherwise, and tells what it does as servers of
+applications do: a line for where it listens, one for its threads, one for each request.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+from pyrs.config import Entry, RunMode, Settings
+from pyrs.errors import PyrsError
+from pyrs.project import LoadedProject
+from pyrs.server import Server
+from pyrs.user_code import Missing, put_first
+from pyrs.wsgi_app import find_application
+
+__all__ = ["load_application", "load_folder"]
+
+HOST: Final = "127.0.0.1"
+PORT: Final = 8080
+
+
+def load_application(
+    name: str, threads: int | None = None, **changes: Any
+) -> LoadedProject:
+    """A server for a WSGI application, modules of the working directory before others.
+
+    `threads` is how many requests may be inside the application at once, each then on
+    a thread beside the loops; without it they run where `run: auto` has them run.
+    Raises PyrsError, with the user's part of the traceback.
+    """
+    run: RunMode = "auto"
+    if threads is not None:
+        changes["handler_threads"] = threads
+        run = "thread"
+    settings = _settings(changes)
+    server = Server(settings)
+    try:
+        server.add_wsgi("/", _application(name), name=name, run=run)
+    except BaseException:
+        server.close()
+        raise
+    entry = Entry(path="/*", wsgi=name)
+    return _loaded(server, entry, settings.handler_threads)
+
+
+def load_folder(root: str, **changes: Any) -> LoadedProject:
+    """A server for the files of a folder. Raises PyrsError if there is none."""
+    settings = _settings(changes)
+    server = Server(settings)
+    try:
+        server.add_static("/", root)
+    except BaseException:
+        server.close()
+        raise
+    entry = Entry(path="/*", methods=["GET"], static=root)
+    return _loaded(server, entry, settings.thread_count)
+
+
+def _settings(changes: dict[str, Any]) -> Settings:
+    """Short lines, for each request too, on a terminal; a file has the time as well."""
+    changes.setdefault("access_log", True)
+    changes.setdefault("log_style", "dated" if changes.get("log") else "short")
+    return Settings(**changes)
+
+
+def _application(name: str) -> Any:
+    folder = Path.cwd()
+    put_first(os.fspath(folder))
+    try:
+        return find_application(folder, name)
+    except Missing as missing:
+        trace = "".join(f"\n  {line}" for line in missing.trace.splitlines())
+        raise PyrsError(f"{name}: {missing.message}{trace}") from None
+
+
+def _loaded(server: Server, entry: Entry, threads: int) -> LoadedProject:
+    def lines_of_listening(host: str, port: int) -> list[str]:
+        place = host if host.startswith("unix:") else f"{host}:{port}"
+        return [f'INFO: Listen at "{place}"', f"INFO: Threads: {threads}"]
+
+    return LoadedProject(server, HOST, PORT, [entry], lines_of_listening)
