@@ -1,8 +1,8 @@
 """What a program is told: RFC 3875, 4."""
 
 import os
-import sys
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
