@@ -2,11 +2,11 @@
 
     python benchmarks/cgi.py [--rounds 3] [--seconds 5]
 
-pyrs with one loop, 8 connections, one request at a time on each. The processor time is
-that of the server and of all the processes that it has started; the column beside it
-is the server's own. `bare` is the same program started over and over by a loop in
-Python (os.posix_spawn, its output read through a pipe), eight at a time: what the
-programs cost without any server.
+pyrs with one loop, 8 connections, one request at a time on each, after a second of the
+same, in which a template starts. The processor time is that of the server and of all
+the processes that it has started; the column beside it is the server's own. `bare` is
+the same program started over and over by a loop in Python (os.posix_spawn, its output
+read through a pipe), eight at a time: what the programs cost without any server.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from selectors import EVENT_READ, DefaultSelector
 from statistics import median
 from typing import Any, NamedTuple
 
-from measure import Failed, Load, await_answer, run_wrk
+from measure import Failed, Load, await_answer, run_wrk, tree_cpu_seconds
 from run import free_port
 from servers import Server, build, running
 
@@ -32,8 +32,13 @@ PROGRAMS = {
     "python": f"""#!{sys.executable}
 print("Content-Type: text/plain\\n\\nHello, World!", end="")
 """,
+    "http": f"""#!{sys.executable}
+from pyrs.cgi import http
+print("Hello, World!", end="")
+""",
 }
 CONNECTIONS = 8
+WARM_UP_SECONDS = 1
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -46,6 +51,8 @@ class Case(NamedTuple):
 CASES = [
     Case("a shell script", "shell"),
     Case("a Python script", "python"),
+    Case("one that imports `pyrs.cgi`", "http"),
+    Case("the same, warm", "http", {"warm": True}),
 ]
 
 
@@ -88,18 +95,15 @@ def serve(case: Case, seconds: int) -> Figures:
         load = Load(path, path, 1, 0)
         with running(server, port, 0, Path(folder) / "log") as process:
             await_answer(process, port, load)
-            own, ended = cpu_seconds(process.pid)
+            run_wrk(port, load, WARM_UP_SECONDS, connections=CONNECTIONS)
+            before = cpu_seconds(process.pid)
             result = run_wrk(port, load, seconds, connections=CONNECTIONS)
-            own, ended = (
-                after - before
-                for before, after in zip(
-                    (own, ended), cpu_seconds(process.pid), strict=True
-                )
-            )
+            after = cpu_seconds(process.pid)
+    own, others = (late - early for early, late in zip(before, after, strict=True))
     count = result["requests"]
     if not count or any(result["errors"].values()):
         raise Failed(f"{case.title}: {result['errors']}")
-    return Figures(count / seconds, (own + ended) / count * 1e6, own / count * 1e6)
+    return Figures(count / seconds, (own + others) / count * 1e6, own / count * 1e6)
 
 
 def server_of(case: Case, folder: Path) -> Server:
@@ -120,10 +124,11 @@ def write_programs(folder: Path) -> None:
 
 
 def cpu_seconds(process: int) -> tuple[float, float]:
-    """Of the process itself, and of its children that have ended and theirs."""
+    """Of the process itself; and of all the processes below it, those too that have
+    ended."""
     stat = Path(f"/proc/{process}/stat").read_text().rsplit(") ", 1)[1].split()
-    user, system, children_user, children_system = map(int, stat[11:15])
-    return (user + system) / TICKS, (children_user + children_system) / TICKS
+    own = sum(map(int, stat[11:13])) / TICKS
+    return own, tree_cpu_seconds(process) - own
 
 
 # ---- the same programs without a server ----

@@ -247,6 +247,7 @@ struct pyrs_static_options {
 struct pyrs_endpoint *pyrs_endpoint_static(const char *folder,
                                            const struct pyrs_static_options *options,
                                            struct pyrs_error *error);
+
 /* CGI programs: every executable below a folder (RFC 3875). Every field has a default,
  * the folder excepted: pyrs_cgi_settings_init. Sizes in bytes; 0: no limit. */
 struct pyrs_cgi_settings {

@@ -18,8 +18,12 @@
 /* A program that was told to end gets so long to put things in order. */
 enum { KILL_AFTER_MS = 2000 };
 /* Between the end of its output and its own end there are microseconds, unless it has
- * more to do; how it ends tells whether the output was whole. */
-enum { END_AFTER_OUTPUT_MS = 100 };
+ * more to do; how it ends tells whether the output was whole. On a busy machine a
+ * process may stand still in between, so it gets a second. */
+enum { END_AFTER_OUTPUT_MS = 1000 };
+/* When that is over, the loop looks once more whether it has come: this thread may have
+ * been the one that stood still. */
+enum { LAST_LOOK_MS = 1 };
 
 static void on_timer(uv_timer_t *timer);
 
@@ -359,6 +363,9 @@ static void on_timer(uv_timer_t *timer)
             cgi_run_settle(run);
     } else if (run->deadline_ms > 0 && uv_now(timer->loop) >= run->deadline_ms) {
         time_is_up(run);
+    } else if (!run->looks_once_more) {
+        run->looks_once_more = true;
+        set_timer(run, LAST_LOOK_MS);
     } else {
         run->waited = true;
         set_timer_to_deadline(run);

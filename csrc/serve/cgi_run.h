@@ -56,7 +56,8 @@ struct cgi_run {
     bool head_read;    /* what comes now is body */
     bool paused;       /* until the client has taken what was sent */
     int64_t body_left; /* of the length that the program has said; -1: it said none */
-    bool waited;       /* its output is over, and it had time to end behind it */
+    bool looks_once_more; /* its output is over, and it had time to end behind it */
+    bool waited;          /* likewise, and it has not */
 
     struct cgi_pipe errors;
     uint32_t errors_logged; /* bytes */

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,7 +42,8 @@ def told(server: RunningServer, request: bytes) -> dict[str, str]:
 def test_a_plain_request(server: RunningServer) -> None:
     environment = told(server, get("/cgi-bin/tell"))
     folder = server.folder / "cgi-bin"
-    assert environment.pop("PATH") == os.environ["PATH"]
+    own_folder = Path(sys.executable).parent  # where env finds the Python with pyrs
+    assert environment.pop("PATH") == f"{own_folder}:{os.environ['PATH']}"
     assert environment.pop("SERVER_SOFTWARE").startswith("pyrs/")
     assert 0 < int(environment.pop("REMOTE_PORT")) < 65536
     assert environment == {
