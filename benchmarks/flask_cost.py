@@ -1,4 +1,4 @@
-"""Measures what pyrs adds to Flask: its application served, and called without a server.
+"""Measures what pyrs adds to Flask: an application served, and called without a server.
 
     python benchmarks/flask_cost.py [--rounds 5] [--seconds 3]
 
@@ -17,8 +17,8 @@ from collections.abc import Iterable
 from statistics import median
 from typing import Any
 
+from cost import cost
 from servers import PEERS, Server, all_servers, build
-from shapes import cost
 
 CALLS = 20_000
 

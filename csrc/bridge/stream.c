@@ -42,7 +42,11 @@ static void log_failure(const struct stream *stream, const char *what,
 static void call_close(const struct stream *stream, struct pyrs_exchange *exchange)
 {
     PyObject *close, *closed;
-    bool looked = attribute_if_any(stream->closed, stream->state->name_close, &close);
+    bool looked;
+
+    if (PyList_CheckExact(stream->closed) || PyTuple_CheckExact(stream->closed))
+        return;
+    looked = attribute_if_any(stream->closed, stream->state->name_close, &close);
 
     if (looked && !close)
         return;

@@ -1,0 +1,43 @@
+"""What one request costs a server, in µs of its processor time."""
+
+import subprocess
+import tempfile
+import time
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+
+from measure import START_SECONDS, Failed, Load, run_wrk, tree_cpu_seconds
+from run import free_port
+from servers import Server, running
+
+WARM_UP_SECONDS = 1
+
+
+def cost(server: Server, path: str, body_bytes: int, seconds: int) -> float:
+    """µs of CPU per request. Failed if there was an answer other than 200."""
+    port, load = free_port(), Load(path, path, 1, body_bytes)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running(server, port, body_bytes, Path(folder) / "log") as process,
+    ):
+        await_answer(process, port, load)
+        run_wrk(port, load, WARM_UP_SECONDS)
+        before = tree_cpu_seconds(process.pid)
+        result = run_wrk(port, load, seconds)
+        cpu = tree_cpu_seconds(process.pid) - before
+    if any(result["errors"].values()) or not result["requests"]:
+        raise Failed(f"{server.label}: {result['errors']}")
+    return float(cpu / result["requests"] * 1e6)
+
+
+def await_answer(process: subprocess.Popen[bytes], port: int, load: Load) -> None:
+    """Asks until there is an answer, of any framing."""
+    deadline = time.monotonic() + START_SECONDS
+    body = b"x" * load.body_bytes or None
+    while process.poll() is None and time.monotonic() < deadline:
+        with suppress(OSError):
+            urllib.request.urlopen(f"http://127.0.0.1:{port}{load.path}", body).close()
+            return
+        time.sleep(0.05)
+    raise Failed(f"{load.path} was not answered")
