@@ -180,7 +180,7 @@ enum pyrs_flow pyrs_exchange_begin(struct pyrs_exchange *exchange,
                                    const struct pyrs_response *response,
                                    int64_t body_bytes)
 {
-    assert(body_bytes == -1 && !response->release && !exchange->ended);
+    assert(body_bytes >= -1 && !response->release && !exchange->ended);
     exchange->answers++;
     assert(exchange->answers == 1);
     if (exchange->seen) {

@@ -4,7 +4,6 @@ endpoint is tested behind a real server (tests/wsgi)."""
 import gc
 import io
 import sys
-import tempfile
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 
 from .bridge_kit import ask_application_often, build, wsgi_endpoint_of
 
-CALLS = 10_000
+CALLS = 3_000
 Start = Callable[..., Any]
 HEADERS = [("Content-Type", "text/plain"), ("X-A", "b")]
 
@@ -106,7 +105,7 @@ APPLICATIONS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 @pytest.mark.parametrize("kind", APPLICATIONS)
-def test_ten_thousand_answers_leave_nothing_behind(kind: str) -> None:
+def test_thousands_of_answers_leave_nothing_behind(kind: str) -> None:
     parts: dict[str, Any] = {
         "path": "/größe",
         "query": "a=1",
@@ -156,7 +155,7 @@ def test_an_endpoint_holds_the_module() -> None:
 def test_a_file_wrapper_holds_its_file_and_lets_go() -> None:
     wrapper = build().bridge.FileWrapper
     for _ in range(3):
-        file = tempfile.TemporaryFile()  # noqa: SIM115
+        file = io.BytesIO(b"data")
         reference = weakref.ref(file)
         wrapped = wrapper(file, 10)
         del file
