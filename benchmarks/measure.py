@@ -11,6 +11,8 @@ import os
 import socket
 import subprocess
 import time
+import urllib.request
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,11 +35,13 @@ class Load:
     path: str
     depth: int  # requests sent at once
     body_bytes: int = 0  # 0: GET
+    content: bytes = b"Hello, World!"
+    files: int = 0  # so many paths, the last segment a number below it, at random
 
     @property
     def body(self) -> bytes:
         """What a right answer carries."""
-        return b"x" * self.body_bytes or b"Hello, World!"
+        return b"x" * self.body_bytes or self.content
 
 
 @dataclass(frozen=True)
@@ -148,11 +152,24 @@ def await_ready(process: subprocess.Popen[bytes], port: int, load: Load) -> int:
 # ---- many requests ----
 
 
-def run_wrk(port: int, load: Load, seconds: int) -> dict[str, Any]:
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(SCRIPT)]
+def await_answer(process: subprocess.Popen[bytes], port: int, load: Load) -> None:
+    """Asks until there is an answer, of any framing."""
+    deadline = time.monotonic() + START_SECONDS
+    body = b"x" * load.body_bytes or None
+    while process.poll() is None and time.monotonic() < deadline:
+        with suppress(OSError):
+            urllib.request.urlopen(f"http://127.0.0.1:{port}{load.path}", body).close()
+            return
+        time.sleep(0.05)
+    raise Failed(f"{load.path} was not answered")
+
+
+def run_wrk(
+    port: int, load: Load, seconds: int, connections: int = CONNECTIONS
+) -> dict[str, Any]:
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(SCRIPT)]
     command += [f"http://127.0.0.1:{port}{load.path}", "--", str(load.depth)]
-    if load.body_bytes:
-        command.append(str(load.body_bytes))
+    command += [str(load.body_bytes), str(load.files)]
     try:
         done = subprocess.run(
             command,
@@ -160,7 +177,7 @@ def run_wrk(port: int, load: Load, seconds: int) -> dict[str, Any]:
             text=True,
             check=False,
             timeout=seconds + 30,
-            env={**os.environ, "WRK_CONNECTIONS": str(CONNECTIONS)},
+            env={**os.environ, "WRK_CONNECTIONS": str(connections)},
         )
     except subprocess.TimeoutExpired:
         raise Failed("wrk did not come to an end") from None

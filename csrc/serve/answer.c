@@ -162,22 +162,38 @@ static int64_t framing_of(struct pyrs_exchange *exchange, uint32_t status)
     return RESPONSE_LENGTH_CHUNKED;
 }
 
-void answer_begin(struct pyrs_exchange *exchange, const struct pyrs_response *response,
-                  int64_t body_bytes)
+static bool write_head_as_it_is(struct pyrs_exchange *exchange, struct pyrs_slice head)
 {
     struct connection *connection = connection_of(exchange);
-    struct response_head head;
 
-    exchange->body_left = body_bytes;
-    exchange->status = (uint16_t)response->status;
-    exchange->begun = true;
-    head = head_of(exchange, response, 0);
+    exchange->body_left = -1;
+    close_behind(exchange);
+    return output_write(&connection->output, &connection->loop->output_store,
+                        head.bytes, head.length);
+}
+
+static bool write_head(struct pyrs_exchange *exchange,
+                       const struct pyrs_response *response)
+{
+    struct response_head head = head_of(exchange, response, 0);
     if (head.content_length != RESPONSE_LENGTH_NONE) {
         head.content_length = framing_of(exchange, response->status);
         if (exchange->last)
             head.connection = CONNECTION_CLOSE;
     }
-    if (write_copied(connection, &head, slice_of(NULL, 0)))
+    return write_copied(connection_of(exchange), &head, slice_of(NULL, 0));
+}
+
+void answer_begin(struct pyrs_exchange *exchange, const struct pyrs_response *response,
+                  int64_t body_bytes)
+{
+    struct connection *connection = connection_of(exchange);
+
+    exchange->body_left = body_bytes;
+    exchange->status = (uint16_t)response->status;
+    exchange->begun = true;
+    if (body_bytes == ANSWER_AS_IT_IS ? write_head_as_it_is(exchange, response->fields)
+                                      : write_head(exchange, response))
         connection_touch(connection);
     else
         connection_close(connection);

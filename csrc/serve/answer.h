@@ -30,6 +30,10 @@ static inline bool answer_status_is_valid(uint32_t status)
 
 void answer_whole(struct pyrs_exchange *exchange, const struct pyrs_response *response);
 
+/* Instead of body_bytes: the fields of the response are its whole head, written as it
+ * is, and the body ends with the connection. */
+enum { ANSWER_AS_IT_IS = -2 };
+
 /* See pyrs_exchange_begin and its kin. */
 void answer_begin(struct pyrs_exchange *exchange, const struct pyrs_response *response,
                   int64_t body_bytes);

@@ -39,6 +39,10 @@ void pyrs_server_counters(const struct pyrs_server *server,
     counters->marks = atomic_load(&crew->marks.count);
     counters->threads = atomic_load(&crew->counters.threads);
     counters->threads_busy = atomic_load(&crew->counters.threads_busy);
+    counters->programs = atomic_load(&server->programs.runs);
+    counters->programs_running = atomic_load(&server->programs.running);
+    counters->programs_waiting = atomic_load(&server->programs.waiting);
+    counters->programs_killed = atomic_load(&server->programs.killed);
     counters->thread_waits = atomic_load(&crew->counters.waits);
 }
 

@@ -14,6 +14,8 @@
 
 #include "../pyrs.h"
 
+struct site;
+
 /* How a thread enters and leaves the language that some endpoints are written in. One
  * per server. */
 struct interpreter {
@@ -36,6 +38,11 @@ struct endpoint_class {
     const struct interpreter *lender; /* that bodies it lends are given back in, if its
                                          steps need none; or NULL */
     void (*answer)(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange);
+    /* Asked before: an answer from what the loop holds ready, outside of any step, so
+     * that nothing may block; written by the functions of answer.h and file_response.h.
+     * False: it has none. NULL: never. */
+    bool (*answer_at_once)(struct pyrs_endpoint *endpoint,
+                           struct pyrs_exchange *exchange);
     void (*free)(
         struct pyrs_endpoint *endpoint); /* called by pyrs_server_free, not attached */
     /* For a body in pieces that paused: begins with a look at pyrs_exchange_flow. NULL
@@ -49,6 +56,12 @@ struct endpoint_class {
     /* After `answer` was called for some exchanges, for one of their endpoints: now who
      * has them may be woken, once for all. As notify. NULL if nobody is. */
     void (*wake)(struct pyrs_endpoint *endpoint);
+    /* Before the server accepts anything, and after its last exchange has ended; from
+     * the thread that runs the server, not attached. False with an error: the server
+     * does not run. NULL if there is nothing to do. */
+    bool (*start)(struct pyrs_endpoint *endpoint, const struct site *site,
+                  struct pyrs_error *error);
+    void (*stop)(struct pyrs_endpoint *endpoint);
 };
 
 struct pyrs_endpoint {

@@ -45,7 +45,8 @@ struct pyrs_exchange {
     uint64_t body_sent;         /* bytes of the body, as the client counts them */
     int64_t body_left;          /* of an answer in pieces, -1: as many as come */
     size_t sent_since_drained;
-    uint16_t status; /* what the status page answers, or what was answered */
+    uint8_t redirects; /* within the server */
+    uint16_t status;   /* what the status page answers, or what was answered */
     bool has_incoming;
     bool last;     /* the connection closes after it */
     bool due;      /* its first step was: counted, and its deadline set */

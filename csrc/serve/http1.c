@@ -22,9 +22,11 @@ void http1_enqueue(struct http1 *http1, struct pyrs_exchange *exchange)
     http1->no_more |= exchange->last;
     exchange->number = http1->dispatched++;
     http1->pending++;
-    if (exchange->endpoint == status_page() && http1->pending == 1)
+    if (http1->pending > 1)
+        steps_make_ready(exchange);
+    else if (exchange->endpoint == status_page())
         steps_answer_page(exchange);
-    else
+    else if (!steps_answer_at_once(exchange))
         steps_make_ready(exchange);
 }
 
@@ -87,7 +89,7 @@ static void set_status(struct pyrs_exchange *exchange, const struct site *site,
         exchange->endpoint = status_page();
 }
 
-static void find_endpoint(struct pyrs_exchange *exchange, const struct site *site)
+void http1_find_endpoint(struct pyrs_exchange *exchange, const struct site *site)
 {
     struct request_head *head = &exchange->head;
     struct route_match *match = &exchange->match;
@@ -151,7 +153,7 @@ static size_t begin_exchange(struct http1 *http1, char *bytes, size_t length)
     }
     counter_add(&service->counters.requests, 1);
     resolve_path(http1, exchange);
-    find_endpoint(exchange, service->site);
+    http1_find_endpoint(exchange, service->site);
     exchange->last = !exchange->head.keep_alive || service->loop.stopping;
     if (service->loop.stopping) /* the client does not know, and may have sent more */
         http1->linger = true;

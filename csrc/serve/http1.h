@@ -54,6 +54,9 @@ static inline const struct pyrs_settings *http1_settings(const struct http1 *htt
  */
 void http1_enqueue(struct http1 *http1, struct pyrs_exchange *exchange);
 
+/* Whatever answers its path and method. */
+void http1_find_endpoint(struct pyrs_exchange *exchange, const struct site *site);
+
 /* The request is whole, or refused: its endpoint may answer it. */
 void http1_dispatch(struct http1 *http1, struct pyrs_exchange *exchange);
 

@@ -105,6 +105,17 @@ struct mail *mail_of_piece(struct pyrs_exchange *exchange, const struct lent *pi
     return mail;
 }
 
+struct mail *mail_of_redirect(struct pyrs_exchange *exchange, slice target)
+{
+    struct mail *mail = new_letter(MAIL_REDIRECT, exchange, target.length);
+
+    if (!mail)
+        return NULL;
+    memcpy(mail->bytes, target.bytes, target.length);
+    mail->target_length = target.length;
+    return mail;
+}
+
 /* ---- posting ---- */
 
 /* Letters that this thread holds back. */

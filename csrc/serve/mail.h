@@ -15,6 +15,7 @@ enum mail_kind {
     MAIL_BEGIN,     /* its head */
     MAIL_SEND,      /* a piece of its body */
     MAIL_END,       /* ends the exchange */
+    MAIL_REDIRECT,  /* it is answered by another path: `bytes`, of target_length */
     MAIL_DEFERRED,  /* from a step that was not at home: it may be notified */
     MAIL_RETURNED,  /* a step is over and the exchange still open */
     MAIL_OVER,      /* a step is over, and the exchange, which was ended at home */
@@ -28,6 +29,7 @@ struct mail {
     enum mail_kind kind;
     bool complete;                 /* of MAIL_END */
     int64_t body_bytes;            /* of MAIL_BEGIN */
+    size_t target_length;          /* of MAIL_REDIRECT */
     struct pyrs_response response; /* of MAIL_RESPONSE and MAIL_BEGIN */
     struct pyrs_file file;         /* of the response, if it has one */
     struct lent piece;             /* of MAIL_SEND */
@@ -49,6 +51,7 @@ struct mail *mail_new(enum mail_kind kind, struct pyrs_exchange *exchange);
 struct mail *mail_of_response(enum mail_kind kind, struct pyrs_exchange *exchange,
                               const struct pyrs_response *response);
 struct mail *mail_of_piece(struct pyrs_exchange *exchange, const struct lent *piece);
+struct mail *mail_of_redirect(struct pyrs_exchange *exchange, slice target);
 
 /* What a mailed piece of so many bytes takes of the memory that waits for its client:
  * its letter counts, since there may be very many small pieces. */

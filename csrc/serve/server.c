@@ -122,6 +122,7 @@ struct pyrs_server *pyrs_server_new(const struct pyrs_settings *settings,
     server->connections.paused = on_accept_pause;
     server->connections.context = server;
     server->site = site_of(settings);
+    server->site.programs = &server->programs;
     server->site.log = log_open(settings->log_path, settings->log_level,
                                 settings->log_short ? LOG_SHORT : LOG_DATED);
     if (!server->site.log || !server->site.router) {
@@ -260,6 +261,27 @@ void server_wind_up(struct pyrs_server *server)
     }
 }
 
+static void stop_endpoints(struct pyrs_server *server, size_t count)
+{
+    while (count-- > 0)
+        if (server->endpoints[count]->class->stop)
+            server->endpoints[count]->class->stop(server->endpoints[count]);
+}
+
+static bool start_endpoints(struct pyrs_server *server, struct pyrs_error *error)
+{
+    for (size_t i = 0; i < server->endpoint_count; i++) {
+        struct pyrs_endpoint *endpoint = server->endpoints[i];
+
+        if (endpoint->class->start &&
+            !endpoint->class->start(endpoint, &server->site, error)) {
+            stop_endpoints(server, i);
+            return false;
+        }
+    }
+    return true;
+}
+
 /* A loop whose thread cannot be made is wound up here. */
 static uint32_t start_threads(struct pyrs_server *server)
 {
@@ -308,7 +330,12 @@ bool pyrs_server_run(struct pyrs_server *server, bool handle_signals,
         return error_set(error, ENOMEM, "out of memory");
     server->crew.loop_over = on_loop_over;
     server->crew.context = server;
+    if (!start_endpoints(server, error)) {
+        crew_fini(&server->crew);
+        return false;
+    }
     if (!open_services(server, error) || !server_start_listeners(server, error)) {
+        stop_endpoints(server, server->endpoint_count);
         crew_fini(&server->crew);
         return false;
     }
@@ -323,6 +350,7 @@ bool pyrs_server_run(struct pyrs_server *server, bool handle_signals,
         server_give_signals_back(server);
     if (server->abandoned)
         return false;
+    stop_endpoints(server, server->endpoint_count);
     crew_fini(&server->crew);
     clean = close_services(server);
     if (started < count)

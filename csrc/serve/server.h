@@ -41,6 +41,7 @@ struct pyrs_server {
     struct bound *bound;
     uint32_t bound_count;
     struct service *services; /* one for each loop */
+    struct program_counters programs;
     struct crew crew;
     struct control control;
     bool has_run;

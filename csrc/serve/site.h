@@ -3,10 +3,20 @@
 #ifndef PYRS_SERVE_SITE_H
 #define PYRS_SERVE_SITE_H
 
+#include <stdatomic.h>
+
 #include "../http/request_head.h"
 #include "endpoint.h"
 #include "log.h"
 #include "router.h"
+
+/* What the programs of all endpoints do; counted by whichever thread has them. */
+struct program_counters {
+    _Atomic uint64_t runs;
+    _Atomic uint64_t running; /* now */
+    _Atomic uint64_t waiting; /* now */
+    _Atomic uint64_t killed;
+};
 
 struct site {
     struct pyrs_settings settings;
@@ -15,6 +25,7 @@ struct site {
     struct pyrs_endpoint *not_found, *method_not_allowed; /* NULL: a status page */
     struct log *log;
     const struct interpreter *interpreter; /* of the endpoints that need one, or NULL */
+    struct program_counters *programs;
     char server_name[128];
 };
 

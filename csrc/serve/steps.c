@@ -5,6 +5,7 @@
 
 #include "body_stream.h"
 #include "file_response.h"
+#include "redirect.h"
 #include "runner.h"
 #include "site.h"
 #include "status_page.h"
@@ -142,6 +143,18 @@ void steps_answer_page(struct pyrs_exchange *exchange)
     else
         count_as_cut(exchange);
     end_exchange(exchange);
+}
+
+bool steps_answer_at_once(struct pyrs_exchange *exchange)
+{
+    struct pyrs_endpoint *endpoint = exchange->endpoint;
+
+    if (!endpoint->class->answer_at_once || exchange->started ||
+        !client_is_there(exchange) ||
+        !endpoint->class->answer_at_once(endpoint, exchange))
+        return false;
+    end_exchange(exchange);
+    return true;
 }
 
 void steps_refuse_ready(struct pyrs_exchange *exchange, uint16_t status)
@@ -344,6 +357,7 @@ static void deliver_lost(struct service *service, struct mail *mail)
         answer_release(service, mail->piece.release, mail->piece.owner);
         break;
     case MAIL_END:
+    case MAIL_REDIRECT:
         count_as_cut(mail->exchange);
         end_exchange(mail->exchange);
         break;
@@ -386,6 +400,10 @@ static void deliver(struct mail *mail)
     case MAIL_END:
         steps_end_answer(exchange, mail->complete);
         end_exchange(exchange);
+        break;
+    case MAIL_REDIRECT:
+        redirect(exchange, slice_of(mail->bytes, mail->target_length));
+        steps_make_ready(exchange);
         break;
     case MAIL_DEFERRED:
         exchange->deferred = true;

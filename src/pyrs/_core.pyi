@@ -67,6 +67,23 @@ class StaticOptions(CData):
     walk: bool
 
 @type_check_only
+class CgiSettings(CData):
+    folder: CData
+    environment: CData
+    environment_count: int
+    timeout_ms: int
+    processes_max: int
+    waiting_max: int
+    head_bytes_max: int
+    memory_bytes_max: int
+    cpu_seconds_max: int
+    follow_symlinks: bool
+    pass_authorization: bool
+    template_file: CData
+    preload: CData
+    preload_count: int
+
+@type_check_only
 class ServerPointer(CData): ...
 
 @type_check_only
@@ -83,6 +100,8 @@ class FFI:
     def new(self, cdecl: Literal["struct pyrs_route_options *"]) -> RouteOptions: ...
     @overload
     def new(self, cdecl: Literal["struct pyrs_static_options *"]) -> StaticOptions: ...
+    @overload
+    def new(self, cdecl: Literal["struct pyrs_cgi_settings *"]) -> CgiSettings: ...
     @overload
     def new(self, cdecl: Literal["char[]"], init: bytes) -> CData: ...
     @overload
@@ -149,6 +168,10 @@ class Lib:
     ) -> EndpointPointer: ...
     def pyrs_endpoint_static(
         self, folder: bytes, options: StaticOptions, error: Error
+    ) -> EndpointPointer: ...
+    def pyrs_cgi_settings_init(self, settings: CgiSettings) -> None: ...
+    def pyrs_endpoint_cgi(
+        self, settings: CgiSettings, error: Error
     ) -> EndpointPointer: ...
 
 ffi: FFI

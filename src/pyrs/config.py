@@ -23,6 +23,7 @@ __all__ = [
     "ENDPOINTS",
     "STATIC_OPTIONS",
     "BodyMode",
+    "CgiOptions",
     "Endpoint",
     "Entry",
     "ErrorHandler",
@@ -35,6 +36,7 @@ __all__ = [
     "Settings",
     "Timeouts",
     "contradictions",
+    "entry_cgi_options",
     "validate",
 ]
 
@@ -77,6 +79,20 @@ MediaType = Annotated[
         max_length=200,
         pattern=r"^[!-~]+/[!-~]([ -~]*[!-~])?$(?!\n)",
         extra={"expected": 'a media type such as "text/html"'},
+    ),
+]
+Variable = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*(=[^\x00]*)?$(?!\n)",
+        extra={"expected": 'the name of a variable, or "NAME=value"'},
+    ),
+]
+Preload = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)*$(?!\n)",
+        extra={"expected": "the name of a module"},
     ),
 ]
 Module = Annotated[
@@ -343,7 +359,103 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
     ] = Timeouts()
 
 
-class Entry(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+class CgiOptions(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """How the programs of a folder are run."""
+
+    env: Annotated[
+        list[Variable],
+        Meta(
+            description="Environment of CGI programs beside what RFC 3875 names and "
+            "`PATH`: `NAME=value`, or `NAME` for the server's own. Nothing else of the "
+            "server's environment is seen by them.",
+            examples=[["LANG", "GIT_PROJECT_ROOT=/srv/git"]],
+        ),
+    ] = []
+    timeout: Annotated[
+        float,
+        _seconds(
+            "For a CGI program from its start to its end: 504, or cut off if it has "
+            "begun to answer. As long a request waits for its turn at most; then 503."
+        ),
+    ] = 60.0
+    processes: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=10_000,
+            description="Most CGI programs of this entry that run at once; further "
+            "requests wait their turn. 0: four for each processor.",
+        ),
+    ] = 0
+    waiting: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=MIB,
+            description="Most requests that wait for their turn. Past it: 503.",
+        ),
+    ] = 256
+    output_head: Annotated[
+        int,
+        Meta(
+            ge=256,
+            le=MIB,
+            description="Largest head that a CGI program may write. Past it: 502.",
+            extra={"unit": "bytes"},
+        ),
+    ] = 32 * KIB
+    memory: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=2**53 - 1,
+            description="Largest address space of a CGI process. 0: no limit.",
+            extra={"unit": "bytes"},
+        ),
+    ] = 0
+    cpu: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=DAY,
+            description="Most processor time of a CGI process. 0: no limit.",
+            extra={"unit": "seconds"},
+        ),
+    ] = 0
+    pass_authorization: Annotated[
+        bool,
+        Meta(
+            description="Lets CGI programs see the `Authorization` header, which may "
+            "hold a password."
+        ),
+    ] = False
+    follow_symlinks: Annotated[
+        bool,
+        Meta(
+            description="Follows symbolic links that lead out of the folder; else they "
+            "are not found. Those that stay inside are followed in any case."
+        ),
+    ] = False
+    warm: Annotated[
+        bool,
+        Meta(
+            description="Runs Python scripts as forks of a process that has loaded "
+            "their interpreter, the one of their first line, and `pyrs.cgi`: ten times "
+            "as fast as a fresh process for each. Other programs are run as ever."
+        ),
+    ] = False
+    preload: Annotated[
+        list[Preload],
+        Meta(
+            description="Modules that such a process imports as well, from where they "
+            "are installed. A module that changes is seen after a restart only. Needs "
+            "`warm`.",
+            examples=[["decimal", "sqlite3"]],
+        ),
+    ] = []
+
+
+class Entry(CgiOptions, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """One of `modules`: a path, its methods, and the one endpoint that answers."""
 
     path: Annotated[
@@ -478,13 +590,6 @@ class Entry(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tru
             "its files; else it is a 404."
         ),
     ] = False
-    follow_symlinks: Annotated[
-        bool,
-        Meta(
-            description="Follows symbolic links that lead out of the folder; else they "
-            "are not found. Those that stay inside are followed in any case."
-        ),
-    ] = False
     cache_control: Annotated[
         str,
         Meta(
@@ -522,6 +627,20 @@ class Entry(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tru
         ),
     ] = ""
 
+    cgi: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="Folder whose programs answer, at the path and all below "
+                "it; relative to the project file. Every executable file is one, in "
+                "whatever language.",
+                examples=["cgi-bin"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+
 
 class Endpoint(NamedTuple):
     """A kind of endpoint: the keys of an entry that make it; the first one tells it."""
@@ -546,6 +665,7 @@ ENDPOINTS = (
     Endpoint("WSGI application", ("wsgi",), ("run", "body")),
     Endpoint("C function", ("native", "symbol")),
     Endpoint("static folder", ("static",), STATIC_OPTIONS),
+    Endpoint("CGI folder", ("cgi",), CgiOptions.__struct_fields__),
 )
 
 
@@ -635,6 +755,12 @@ class Project(Settings, forbid_unknown_fields=True, frozen=True, kw_only=True):
     ] = []
 
 
+def entry_cgi_options(entry: Entry) -> CgiOptions:
+    """The part of an entry that says how its programs are run."""
+    names = CgiOptions.__struct_fields__
+    return CgiOptions(**{name: getattr(entry, name) for name in names})
+
+
 def contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
     """Keys whose values the types let pass, and what is wrong with each."""
     limits = settings.limits
@@ -646,7 +772,7 @@ def contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
             yield f"trusted_proxies[{index}]", fault
 
 
-def validate(settings: Settings) -> None:
+def validate(settings: Settings | CgiOptions) -> None:
     """Checks what Python code made; msgspec checks types and ranges only when it reads.
 
     Raises PyrsError for the first value that has the wrong type or is out of range.
@@ -655,5 +781,6 @@ def validate(settings: Settings) -> None:
         msgspec.convert(msgspec.to_builtins(settings), type(settings))
     except (msgspec.ValidationError, TypeError) as error:
         raise PyrsError(f"settings: {error}") from None
-    for key, message in contradictions(settings):
-        raise PyrsError(f"settings: {key}: {message}")
+    if isinstance(settings, Settings):
+        for key, message in contradictions(settings):
+            raise PyrsError(f"settings: {key}: {message}")

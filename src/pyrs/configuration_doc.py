@@ -17,6 +17,7 @@ from msgspec import NODEFAULT, UNSET, inspect
 
 from pyrs.config import (
     ENDPOINTS,
+    CgiOptions,
     Endpoint,
     Entry,
     ErrorHandler,
@@ -164,7 +165,8 @@ def _fields(kind: type[msgspec.Struct]) -> list[inspect.Field]:
     """A struct's own fields before the inherited ones."""
     struct = inspect.type_info(kind)
     assert isinstance(struct, inspect.StructType)
-    inherited = Settings.__struct_fields__ if kind is Project else ()
+    parents = {Project: Settings, Entry: CgiOptions}
+    inherited = parents[kind].__struct_fields__ if kind in parents else ()
     return sorted(struct.fields, key=lambda field: field.name in inherited)
 
 

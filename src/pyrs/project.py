@@ -19,7 +19,15 @@ from typing import Any, NamedTuple, TypeAlias
 import msgspec
 from msgspec import UnsetType
 
-from pyrs.config import STATIC_OPTIONS, Entry, ErrorHandler, Middleware, Settings
+from pyrs.config import (
+    ENDPOINTS,
+    STATIC_OPTIONS,
+    Entry,
+    ErrorHandler,
+    Middleware,
+    Settings,
+    entry_cgi_options,
+)
 from pyrs.errors import PyrsError
 from pyrs.hooks import Handler, HookFault
 from pyrs.lifespan import takes_no_argument
@@ -279,12 +287,17 @@ def _add_routes(file: ProjectFile, server: Server, say: Say) -> list[Entry]:
         except HookFault as error:
             file.fault(f"{key}.handler", str(error))
         except PyrsError as error:
-            kind = "native" if isinstance(entry.native, str) else "static"
-            file.fault(f"{key}.{kind}", str(error))
+            file.fault(f"{key}.{endpoint_key(entry)}", str(error))
         else:
             added[index] = entry
             say(f"Added route {entry.path}")
     return list(added.values())
+
+
+def endpoint_key(entry: Entry) -> str:
+    """The key of an entry that tells which kind of endpoint it is."""
+    names = (kind.required[0] for kind in ENDPOINTS)
+    return next(name for name in names if isinstance(getattr(entry, name), str))
 
 
 def endpoint_name(entry: Entry) -> str:
@@ -295,6 +308,8 @@ def endpoint_name(entry: Entry) -> str:
         return entry.wsgi
     if isinstance(entry.static, str):
         return f"the files in {entry.static}"
+    if isinstance(entry.cgi, str):
+        return f"the programs in {entry.cgi}"
     parts = (entry.module, entry.class_, entry.handler)
     return ".".join(part for part in parts if isinstance(part, str))
 
@@ -307,6 +322,8 @@ def _add_route(file: ProjectFile, server: Server, key: str, entry: Entry) -> Non
         _add_static(file, server, entry)
     elif isinstance(entry.wsgi, str):
         _add_wsgi(file, server, entry)
+    elif isinstance(entry.cgi, str):
+        _add_cgi(file, server, entry)
     else:
         _add_method(file, server, key, entry)
 
@@ -354,6 +371,17 @@ def _add_wsgi(file: ProjectFile, server: Server, entry: Entry) -> None:
             run=entry.run,
             body=body,
         )
+
+
+def _add_cgi(file: ProjectFile, server: Server, entry: Entry) -> None:
+    assert isinstance(entry.cgi, str)
+    folder = file.folder / entry.cgi
+    if not folder.is_dir():
+        raise Missing("cgi", f"there is no folder {folder}")
+    if entry.preload and not entry.warm:
+        raise Missing("preload", 'this needs "warm": true beside it')
+    if _is_whole(entry):
+        server.add_cgi(entry.path, folder, _methods(entry), entry_cgi_options(entry))
 
 
 def _add_method(file: ProjectFile, server: Server, key: str, entry: Entry) -> None:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO, cast
 from weakref import WeakMethod
@@ -26,7 +28,14 @@ from pyrs._request_parts import RequestSettings
 from pyrs._results import describe_exception
 from pyrs._wsgi_parts import ErrorStream, environ_template
 from pyrs.asyncio_worker import AsyncioWorker
-from pyrs.config import BodyMode, LogLevel, RunMode, Settings, validate
+from pyrs.config import (
+    BodyMode,
+    CgiOptions,
+    LogLevel,
+    RunMode,
+    Settings,
+    validate,
+)
 from pyrs.errors import ClientDisconnected, PyrsError
 from pyrs.form import FormLimits
 from pyrs.forwarded import TrustedProxies
@@ -64,6 +73,8 @@ BODY_MODES = ("whole", "stream")
 CORE_STATUSES = (404, 405)
 # Of tests: static files are found as on systems that lack openat2.
 WALK = False
+DEFAULT_CGI_OPTIONS = CgiOptions()
+TEMPLATE_FILE = Path(__file__).with_name("cgi_template") / "cgi_template.py"
 # For asyncio to end, when running requests were cut off already.
 HASTY_STOP_SECONDS = 1.0
 
@@ -92,6 +103,10 @@ class Counters(msgspec.Struct, frozen=True, kw_only=True):
     threads: int  # now: loops, handlers beside them and standbys
     threads_busy: int  # now: inside handlers beside the loops
     thread_waits: int  # requests that had to wait for one of handler_threads
+    programs: int  # CGI programs started
+    programs_running: int  # now
+    programs_waiting: int  # now: requests that wait for one of them to end
+    programs_killed: int  # out of time, without a client, or malformed
     late_responses: int  # dropped: their time was up, or the client gone
     turns: int
     allocations: int
@@ -281,6 +296,28 @@ class Server:
         if endpoint == ffi.NULL:
             raise PyrsError(_message(error))
         self._add(mount_pattern(path), ["GET"], endpoint, ffi.NULL)
+
+    def add_cgi(
+        self,
+        path: str,
+        folder: str | os.PathLike[str],
+        methods: Iterable[str] | None = None,
+        options: CgiOptions = DEFAULT_CGI_OPTIONS,
+    ) -> None:
+        """Lets the programs of a folder answer, at a path and all below it.
+
+        Raises PyrsError if the folder cannot be opened or an option is out of range,
+        or RouteError.
+        """
+        validate(options)
+        error = ffi.new("struct pyrs_error *")
+        endpoint = _cgi_endpoint(folder, options, error)
+        if endpoint == ffi.NULL:
+            raise PyrsError(_message(error))
+        route = ffi.new("struct pyrs_route_options *")
+        route.stream_body = True
+        route.stream_bytes_min = 1  # what does not tell its length is collected
+        self._add(mount_pattern(path), methods, endpoint, route)
 
     def listen(self, host: str = "127.0.0.1", port: int = 0) -> int:
         """Binds an address and gives the port; may be called for several.
@@ -541,6 +578,49 @@ def _static_options(
     table = ffi.new("struct pyrs_media_type[]", pairs)
     options.media_types, options.media_type_count = table, len(pairs)
     return options, [*held, table]
+
+
+def _cgi_endpoint(
+    folder: str | os.PathLike[str], options: CgiOptions, error: Error
+) -> EndpointPointer:
+    """The core copies the strings, so they have to live only until it returns."""
+
+    def text(value: str | os.PathLike[str]) -> CData:
+        return ffi.new("char[]", os.fsencode(value))
+
+    texts = [text(entry) for entry in _program_environment(options.env)]
+    environment = ffi.new("char *[]", texts)
+    modules = [text(name) for name in options.preload]
+    preload = ffi.new("char *[]", modules)
+    template = text(TEMPLATE_FILE)
+    path = text(folder)
+    core = ffi.new("struct pyrs_cgi_settings *")
+    lib.pyrs_cgi_settings_init(core)
+    core.folder = path
+    core.environment = environment
+    core.environment_count = len(texts)
+    core.timeout_ms = _milliseconds(options.timeout)
+    core.processes_max = options.processes or core.processes_max
+    core.waiting_max = options.waiting
+    core.head_bytes_max = options.output_head
+    core.memory_bytes_max = options.memory
+    core.cpu_seconds_max = options.cpu
+    core.follow_symlinks = options.follow_symlinks
+    core.pass_authorization = options.pass_authorization
+    core.template_file = template if options.warm else ffi.NULL
+    core.preload = preload
+    core.preload_count = len(modules)
+    return lib.pyrs_endpoint_cgi(core, error)
+
+
+def _program_environment(given: list[str]) -> list[str]:
+    """With a PATH, if none is given, on which this very Python comes first: so scripts
+    that begin with "#!/usr/bin/env python3" have pyrs, whoever has started it."""
+    if any(entry.partition("=")[0] == "PATH" for entry in given):
+        return given
+    own = str(Path(sys.executable).parent)
+    others = os.environ.get("PATH", os.defpath)
+    return [*given, f"PATH={own}{os.pathsep}{others}"]
 
 
 def mount_pattern(path: str) -> str:

@@ -287,7 +287,7 @@ def test_a_key_that_stands_twice_is_a_fault(faults: Faults) -> None:
         (
             '"path": "/"',
             'modules[0]: found no endpoint, expected "module" and "handler", or '
-            '"wsgi", or "native" and "symbol", or "static"',
+            '"wsgi", or "native" and "symbol", or "static", or "cgi"',
         ),
         (
             '"path": "/", "module": "m"',
@@ -328,7 +328,7 @@ def test_a_key_that_stands_twice_is_a_fault(faults: Faults) -> None:
         (
             '"path": "/", "body": "stream"',
             'modules[0]: found no endpoint, expected "module" and "handler", or '
-            '"wsgi", or "native" and "symbol", or "static"',
+            '"wsgi", or "native" and "symbol", or "static", or "cgi"',
         ),
         (
             '"path": "/", "wsgi": ""',
@@ -353,6 +353,19 @@ def test_a_key_that_stands_twice_is_a_fault(faults: Faults) -> None:
             "characters",
         ),
         (
+            '"path": "/", "cgi": "c", "timeout": -1',
+            "modules[0].timeout: found -1, expected a number from 0 to 86400",
+        ),
+        (
+            '"path": "/", "cgi": "c", "env": ["A=1", "2=B"]',
+            'modules[0].env[1]: found "2=B", expected the name of a variable, or '
+            '"NAME=value"',
+        ),
+        (
+            '"path": "/", "cgi": "c", "run": "loop"',
+            'modules[0]: found "run", which a CGI folder has not',
+        ),
+        (
             '"path": "/", "module": "m", "handler": ""',
             'modules[0].handler: found "", expected text that is not empty',
         ),
@@ -363,7 +376,7 @@ def test_a_faulty_entry(faults: Faults, entry: str, message: str) -> None:
     assert [fault.split(": ", 1)[1] for fault in told] == [message]
 
 
-@pytest.mark.parametrize("kind", ["cgi"])
+@pytest.mark.parametrize("kind", ["proxy"])
 def test_an_endpoint_of_an_unknown_kind_is_an_unknown_key(
     faults: Faults, kind: str
 ) -> None:

@@ -22,6 +22,14 @@ CONDITIONS = {
     "old-dates": "If-Modified-Since: Sunday, 06-Nov-94 08:49:37 GMT\r\n"
     "If-Unmodified-Since: Sun Nov  6 08:49:37 1994",
 }
+# What programs write; the last byte is a control of cgi_head.c.
+PROGRAMS = {
+    "document": b"Content-Type: text/html\nX-One: 1\nContent-Length: 2\n\nhi\x02",
+    "redirect": b"Location: /a?b=c\r\n\r\n\x02",
+    "status": b"Status: 404 Not Found\nDate: today\nSet-Cookie: a=b\n\n\x02",
+    "response": b"HTTP/1.1 200 OK\r\nServer: mine\r\nTransfer-Encoding: chunked\r\n"
+    b"Connection: close\r\n\r\n0\r\n\r\n\x03",
+}
 
 
 def wires() -> Iterator[tuple[str, bytes]]:
@@ -55,6 +63,8 @@ def main(folder: Path) -> int:
             write(folder, target, name, seed)
     for name, lines in CONDITIONS.items():
         write(folder, "conditions", name, lines.encode() + b"\x00\x20")
+    for name, seed in PROGRAMS.items():
+        write(folder, "cgi_head", name, seed)
     return 0
 
 

@@ -1,8 +1,9 @@
 """python -m tests.soak [--requests N] [--threads N] [--idle N] [--hand-overs N]
+                     [--programs N]
 
 Prints what the server holds as the requests go by, what an idle connection costs, and
-what is held as loops change threads. Exit status 1 if memory grew over the second half,
-or an idle connection is dear.
+what is held as loops change threads and as CGI programs come and go. Exit status 1 if
+memory grew over the second half, or an idle connection is dear.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from .cgi import Look as ProgramLook
+from .cgi import run_programs
 from .hand_overs import Look as HandOverLook
 from .hand_overs import hand_over
 from .idle import allow_descriptors, measure_idle
@@ -27,6 +30,7 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--idle", type=int, default=10_000)
     parser.add_argument("--hand-overs", type=int, default=100_000)
+    parser.add_argument("--programs", type=int, default=10_000)
     options = parser.parse_args()
     passed = True
     if options.requests:
@@ -35,6 +39,8 @@ def main() -> int:
         passed &= _idle(options.idle)
     if options.hand_overs:
         passed &= _hand_overs(options.hand_overs)
+    if options.programs:
+        passed &= _programs(options.programs)
     return 0 if passed else 1
 
 
@@ -81,6 +87,22 @@ def _hand_overs(count: int) -> bool:
     growth = half[-1].resident_bytes - half[0].resident_bytes
     print(f"growth over the second half: {growth // 1024} KiB")
     return growth < GROWTH_MAX
+
+
+def _programs(count: int) -> bool:
+    def say(look: ProgramLook) -> None:
+        print(
+            f"{look.programs:>10} programs {look.resident_bytes // 1024:>8} KiB "
+            f"resident {look.children:>4} processes {look.descriptors:>4} descriptors",
+            flush=True,
+        )
+
+    with tempfile.TemporaryDirectory() as folder:
+        looks = run_programs(Path(folder), count, say)
+    half = looks[len(looks) // 2 :]
+    growth = half[-1].resident_bytes - half[0].resident_bytes
+    print(f"growth over the second half: {growth // 1024} KiB")
+    return growth < GROWTH_MAX and all(look.children == 0 for look in looks)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import pytest
 from tests.kit import measures_memory
 
 from .__main__ import IDLE_BYTES_MAX
+from .cgi import run_programs
 from .hand_overs import LOOPS, hand_over
 from .idle import allow_descriptors, measure_idle
 from .soak import GROWTH_MAX, soak
@@ -39,3 +40,12 @@ def test_loops_that_change_threads_leave_nothing_behind(tmp_path: Path) -> None:
     half = looks[len(looks) // 2 :]
     assert half[-1].resident_bytes - half[0].resident_bytes < GROWTH_MAX
     assert max(look.threads for look in half) <= LOOPS + 6  # loops and the server's own
+
+
+@measures_memory
+@pytest.mark.timeout(300)
+def test_programs_leave_nothing_behind(tmp_path: Path) -> None:
+    looks = run_programs(tmp_path, 500)
+    half = looks[len(looks) // 2 :]
+    assert half[-1].resident_bytes - half[0].resident_bytes < GROWTH_MAX
+    assert {look.children for look in looks} == {0}
