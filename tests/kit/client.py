@@ -229,12 +229,22 @@ class Client:
         return self._exactly(int(lengths[0]))
 
     def _chunks(self) -> bytes:
-        whole = []
+        """Walks through what is there: copying the rest for each of many small chunks
+        would take minutes when a busy machine has let much of it arrive."""
+        whole, at = [], 0
         while True:
-            size = int(self._until(b"\r\n"), 16)
-            whole.append(self._exactly(size))
-            assert self._until(b"\r\n") == b""
+            while (end := self.unread.find(b"\r\n", at)) < 0:
+                self.unread, at = self.unread[at:], 0
+                assert self.receive(), f"closed in the middle of {self.unread!r}"
+            size, at = int(self.unread[at:end], 16), end + 2
+            if len(self.unread) < at + size + 2:
+                self.unread, at = self.unread[at:], 0
+                self.unread = self._exactly(size + 2) + self.unread
+            whole.append(self.unread[at : at + size])
+            assert self.unread[at + size : at + size + 2] == b"\r\n"
+            at += size + 2
             if size == 0:
+                self.unread = self.unread[at:]
                 return b"".join(whole)
 
 
