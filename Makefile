@@ -73,13 +73,13 @@ format: $(MADE)/lint ## rewrite the sources in the format that lint wants
 	$(BIN)/ruff check --fix .
 	$(BIN)/clang-format -i $(C_FILES)
 
-sanitize: ## unit, corpus and http tests under ASan and UBSan, assertions on
+sanitize: ## all tests of C code under ASan and UBSan, assertions on
 	@tools/system_packages.sh $(PYTHON) build sanitize
 	@$(MAKE) --no-print-directory sanitized VENV=.venv-sanitize \
 		PACKAGE_FLAGS="-C cmake.build-type=RelWithDebInfo -C cmake.define.PYRS_SANITIZE=address,undefined"
 
 sanitized: $(MADE)/package $(MADE)/test
-	tools/sanitized.sh $(BIN)/python -m pytest $(PARALLEL) $(wildcard $(addprefix tests/,unit corpus core http cgi)) $(ARGS)
+	tools/sanitized.sh $(BIN)/python -m pytest $(PARALLEL) $(wildcard $(addprefix tests/,unit corpus core http static wsgi cgi)) $(ARGS)
 
 fuzz: ## every fuzz target, SECONDS=60 each
 	@tools/system_packages.sh $(PYTHON) build fuzz

@@ -115,6 +115,39 @@ ROWS: list[tuple[str, Callable[..., object]]] = [
 ]
 
 
+def no_header(environ: Any, start_response: Any) -> list[bytes]:
+    start_response("200 OK", [])
+    return [b"Hello, World!"]
+
+
+def hello(environ: Any, start_response: Any) -> list[bytes]:
+    start_response("200 OK", [("Content-Type", "text/html"), ("Content-Length", "13")])
+    return [b"Hello, World!"]
+
+
+class Closing:
+    """As a framework's response: an iterable with a close()."""
+
+    def __iter__(self) -> Any:
+        return iter([b"Hello, World!"])
+
+    def close(self) -> None:
+        pass
+
+
+def closing(environ: Any, start_response: Any) -> Closing:
+    hello(environ, start_response)
+    return Closing()
+
+
+APPLICATIONS: list[tuple[str, Callable[..., object], list[tuple[str, str]]]] = [
+    ("a list, no header either way", no_header, []),
+    ("a list, two headers, Host from the client", hello, HEADERS[:1]),
+    ("a list, two headers, three from the client", hello, HEADERS[:3]),
+    ("an iterable with a close()", closing, HEADERS[:1]),
+]
+
+
 def main() -> int:
     version = platform.python_version()
     print(f"CPython {version}, {platform.machine()}: ns a request")
@@ -129,6 +162,13 @@ def main() -> int:
                 query="a=b",
                 params=[("id", "7", 1)],
             )
+            for _ in range(PASSES)
+        )
+        print(f"{best:8.0f}  {name}")
+    print("WSGI applications, called without a body:")
+    for name, application, headers in APPLICATIONS:
+        best = min(
+            nanoseconds_per_call(application, 200_000, wsgi=True, headers=headers)
             for _ in range(PASSES)
         )
         print(f"{best:8.0f}  {name}")

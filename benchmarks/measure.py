@@ -35,11 +35,13 @@ class Load:
     path: str
     depth: int  # requests sent at once
     body_bytes: int = 0  # 0: GET
+    content: bytes = b"Hello, World!"
+    files: int = 0  # so many paths, the last segment a number below it, at random
 
     @property
     def body(self) -> bytes:
         """What a right answer carries."""
-        return b"x" * self.body_bytes or b"Hello, World!"
+        return b"x" * self.body_bytes or self.content
 
 
 @dataclass(frozen=True)
@@ -167,8 +169,7 @@ def run_wrk(
 ) -> dict[str, Any]:
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(SCRIPT)]
     command += [f"http://127.0.0.1:{port}{load.path}", "--", str(load.depth)]
-    if load.body_bytes:
-        command.append(str(load.body_bytes))
+    command += [str(load.body_bytes), str(load.files)]
     try:
         done = subprocess.run(
             command,

@@ -226,37 +226,43 @@ def measure_coroutines(options: argparse.Namespace) -> None:
     )
 
 
-def measure_uploads(options: argparse.Namespace) -> None:
-    """256 uploads of 20 MB at once, to a handler that takes its time to read them."""
-    del options
+def upload_all(port: int) -> int:
+    """Sends all at once, each as fast as it is taken; how many were answered right."""
     piece = b"x" * (256 * 1024)
     head = (
         f"POST /receive HTTP/1.1\r\nHost: localhost\r\nContent-Length: {UPLOAD_BYTES}"
         "\r\n\r\n"
     )
+    left: dict[socket.socket, int] = {}
+    answered = 0
+    with selectors.DefaultSelector() as selector:
+        for _ in range(UPLOADS):
+            new = connect(port)
+            new.sendall(head.encode())
+            new.setblocking(False)
+            left[new] = UPLOAD_BYTES
+            selector.register(new, selectors.EVENT_WRITE)
+        while selector.get_map():
+            for key, _events in selector.select():
+                one = key.fileobj
+                assert isinstance(one, socket.socket)
+                if left[one] > 0:
+                    left[one] -= one.send(piece[: left[one]])
+                    if left[one] == 0:
+                        selector.modify(one, selectors.EVENT_READ)
+                    continue
+                answered += one.recv(65536).endswith(str(UPLOAD_BYTES).encode())
+                selector.unregister(one)
+                one.close()
+    return answered
+
+
+def measure_uploads(options: argparse.Namespace) -> None:
+    """256 uploads of 20 MB at once, read as they arrive."""
+    del options
     with serving(timeouts={"body": 0, "send": 0}) as (port, pid):
         begin = time.monotonic()
-        left: dict[socket.socket, int] = {}
-        answered = 0
-        with selectors.DefaultSelector() as selector:
-            for _ in range(UPLOADS):
-                one = connect(port)
-                one.sendall(head.encode())
-                one.setblocking(False)
-                left[one] = UPLOAD_BYTES
-                selector.register(one, selectors.EVENT_WRITE)
-            while selector.get_map():
-                for key, _events in selector.select():
-                    one = key.fileobj
-                    assert isinstance(one, socket.socket)
-                    if left[one] > 0:
-                        left[one] -= one.send(piece[: left[one]])
-                        if left[one] == 0:
-                            selector.modify(one, selectors.EVENT_READ)
-                        continue
-                    answered += one.recv(65536).endswith(str(UPLOAD_BYTES).encode())
-                    selector.unregister(one)
-                    one.close()
+        answered = upload_all(port)
         seconds = time.monotonic() - begin
         peak = resident_bytes(pid, peak=True) / MIB
     print(

@@ -1,17 +1,20 @@
 -- pipeline.lua - sends DEPTH requests at once and reports one line of JSON.
 --
---     wrk -t1 -c64 -d3 -s pipeline.lua URL -- DEPTH [BODY_BYTES]
+--     wrk -t1 -c64 -d3 -s pipeline.lua URL -- DEPTH [BODY_BYTES [FILES]]
 --
--- The requests go to the URL's own path: GET, or POST with a body of BODY_BYTES.
+-- The requests go to the URL's own path: GET, or POST with a body of BODY_BYTES. With
+-- FILES, each batch goes to one of so many paths at random: the URL's, with a number
+-- below FILES as its last segment.
 
 local ffi = require("ffi")
 
 local connections = tonumber(os.getenv("WRK_CONNECTIONS") or 64) -- as -c says
-local batch
+local batches = {}
 
 function init(args)
   local depth = tonumber(args[1] or 1)
   local body_bytes = tonumber(args[2] or 0)
+  local files = tonumber(args[3] or 0)
 
   wrk.headers["Host"] = wrk.host .. ":" .. wrk.port
   if body_bytes > 0 then
@@ -19,11 +22,15 @@ function init(args)
     wrk.body = string.rep("x", body_bytes)
     wrk.headers["Content-Type"] = "application/octet-stream"
   end
-  batch = string.rep(wrk.format(), depth)
+  for i = 1, math.max(files, 1) do
+    local path = files > 0 and wrk.path:gsub("[^/]+$", tostring(i - 1)) or wrk.path
+
+    batches[i] = string.rep(wrk.format(nil, path), depth)
+  end
 end
 
 function request()
-  return batch
+  return batches[#batches > 1 and math.random(#batches) or 1]
 end
 
 -- wrk adds latencies that nobody waited for, so that a stall counts as if requests had

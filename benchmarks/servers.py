@@ -58,6 +58,14 @@ def all_servers(python: str, peers_python: str) -> list[Server]:
     def peer(name: str, label: str, *arguments: str) -> Server:
         return Server(name, label, (peers_python, *arguments), name)
 
+    def granian(name: str, label: str, interface: str, application: str) -> Server:
+        arguments = (
+            *("-m", "granian", *on, "--interface", interface, "--http", "1"),
+            *("--workers", "1", "--runtime-threads", "1", "--runtime-mode", "st"),
+            *("--no-log", application),
+        )
+        return Server(name, label, (peers_python, *arguments), "granian")
+
     return [
         Server(
             "yardstick",
@@ -82,16 +90,24 @@ def all_servers(python: str, peers_python: str) -> list[Server]:
             (*pyrs, str(HELLO / "async.pyrs"), *options),
             "pyrs",
         ),
+        Server(
+            "pyrs-wsgi",
+            "pyrs, WSGI",
+            (*pyrs, str(PEERS / "wsgi.pyrs"), *options),
+            "pyrs",
+        ),
         peer("fastpysgi", "FastPySGI, WSGI", "serve_fastpysgi.py", "{port}"),
         peer("bjoern", "bjoern, WSGI", "serve_bjoern.py", "{port}"),
         peer("socketify", "socketify", "serve_socketify.py", "{port}"),
+        granian("granian", "granian, RSGI", "rsgi", "rsgi_app:app"),
+        granian("granian-wsgi", "granian, WSGI", "wsgi", "wsgi_app:app"),
         peer(
-            "granian",
-            "granian, RSGI",
-            *("-m", "granian", *on, "--interface", "rsgi", "--http", "1"),
-            *("--workers", "1", "--runtime-threads", "1", "--runtime-mode", "st"),
-            *("--no-log", "rsgi_app:app"),
+            "gunicorn",
+            "gunicorn, gthread, WSGI",
+            *("-m", "gunicorn", "--bind", "127.0.0.1:{port}", "--workers", "1"),
+            *("--worker-class", "gthread", "--threads", "8", "wsgi_app:app"),
         ),
+        peer("waitress", "waitress, WSGI", "serve_waitress.py", "{port}"),
         peer(
             "uvicorn",
             "uvicorn, uvloop and httptools",

@@ -15,12 +15,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-from measure import Failed, Load, await_answer, run_wrk, tree_cpu_seconds
-from run import free_port
-from servers import HERE, Server, all_servers, build, running
+from cost import cost
+from servers import HERE, Server, all_servers, build
 
 MODULE = HERE / "shapes"
-WARM_UP_SECONDS = 1
 
 
 class Shape(NamedTuple):
@@ -88,23 +86,6 @@ def server_of(shape: Shape, folder: Path) -> Server:
     on = ("--host", "127.0.0.1", "--port", "{port}", "--no-access-log")
     command = (sys.executable, "-m", "pyrs", str(folder / "project.pyrs"), *on)
     return Server(shape.handler, shape.title, command)
-
-
-def cost(server: Server, path: str, body_bytes: int, seconds: int) -> float:
-    """µs of CPU per request. Failed if there was an answer other than 200."""
-    port, load = free_port(), Load(path, path, 1, body_bytes)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        running(server, port, body_bytes, Path(folder) / "log") as process,
-    ):
-        await_answer(process, port, load)
-        run_wrk(port, load, WARM_UP_SECONDS)
-        before = tree_cpu_seconds(process.pid)
-        result = run_wrk(port, load, seconds)
-        cpu = tree_cpu_seconds(process.pid) - before
-    if any(result["errors"].values()) or not result["requests"]:
-        raise Failed(f"{server.label}: {result['errors']}")
-    return float(cpu / result["requests"] * 1e6)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ endif()
 set_target_properties(_core _bridge PROPERTIES INSTALL_RPATH "${PYRS_BESIDE}")
 install(TARGETS pyrs _core _bridge LIBRARY DESTINATION pyrs)
 install(FILES csrc/pyrs.h DESTINATION pyrs/include)
+install(FILES src/pyrs_pyserve.pth DESTINATION .) # see src/pyrs/compatible
 
 # What `pyrs new` copies; its JSON Schema is a link to the one in the package.
 install(DIRECTORY project_template DESTINATION pyrs

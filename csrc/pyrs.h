@@ -247,7 +247,6 @@ struct pyrs_static_options {
 struct pyrs_endpoint *pyrs_endpoint_static(const char *folder,
                                            const struct pyrs_static_options *options,
                                            struct pyrs_error *error);
-
 /* CGI programs: every executable below a folder (RFC 3875). Every field has a default,
  * the folder excepted: pyrs_cgi_settings_init. Sizes in bytes; 0: no limit. */
 struct pyrs_cgi_settings {
@@ -255,21 +254,25 @@ struct pyrs_cgi_settings {
     const char *const *environment; /* "NAME=value", or "NAME": as this process has it;
                                        beside what RFC 3875 names, and PATH */
     size_t environment_count;
-    uint32_t timeout_ms;       /* of a program, and of waiting for its turn; 0: none */
-    uint32_t processes_max;    /* at once, at least 1 */
-    uint32_t waiting_max;      /* requests that wait for their turn; past it: 503 */
-    uint32_t head_bytes_max;   /* of what a program says before its document */
-    uint64_t memory_bytes_max; /* address space of a process */
-    uint32_t cpu_seconds_max;  /* processor time of a process */
-    bool follow_symlinks;      /* links may lead out of the folder */
-    bool pass_authorization;   /* programs see the Authorization header */
+    uint32_t timeout_ms;        /* of a program, and of waiting for its turn; 0: none */
+    uint32_t processes_max;     /* at once, at least 1 */
+    uint32_t waiting_max;       /* requests that wait for their turn; past it: 503 */
+    uint32_t head_bytes_max;    /* of what a program says before its document */
+    uint64_t memory_bytes_max;  /* address space of a process */
+    uint32_t cpu_seconds_max;   /* processor time of a process */
+    bool follow_symlinks;       /* links may lead out of the folder */
+    bool pass_authorization;    /* programs see the Authorization header */
+    const char *template_file;  /* pyrs/cgi_template/cgi_template.py: Python scripts are
+                                   forks of a process that has their interpreter loaded;
+                                   NULL: fresh processes, as all others */
+    const char *const *preload; /* names of modules that it imports besides */
+    size_t preload_count;
 };
 
 void pyrs_cgi_settings_init(struct pyrs_cgi_settings *settings);
 
-/* Copies the settings. Its routes take the rest of the path ("/cgi-bin/" and "*") and
- * stream bodies, but for those that do not tell their length, which programs are told
- * (stream_bytes_min: 1). NULL if the folder cannot be opened or memory
+/* Copies the settings. Its routes take the rest of the path ("/cgi-bin/" and "*"),
+ * stream bodies and collect chunked ones. NULL if the folder cannot be opened or memory
  * is out. */
 struct pyrs_endpoint *pyrs_endpoint_cgi(const struct pyrs_cgi_settings *settings,
                                         struct pyrs_error *error);

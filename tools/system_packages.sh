@@ -3,10 +3,11 @@
 #
 #   tools/system_packages.sh PYTHON PURPOSE...
 #
-# PURPOSE is any of: venv build test webdav browser lint fuzz sanitize bench peers. Only
-# what is really missing is asked for: a purpose that finds everything touches nothing. On
-# Debian and Ubuntu the packages are installed when the caller may (root, or sudo without
-# a password); everywhere else the one line to run is printed, and the exit status is 1.
+# PURPOSE is any of: venv build test webdav browser lint fuzz sanitize bench nginx peers.
+# Only what is really missing is asked for: a purpose that finds everything touches
+# nothing. On Debian and Ubuntu the packages are installed when the caller may (root, or
+# sudo without a password); everywhere else the one line to run is printed, and the exit
+# status is 1.
 # PYRS_INSTALL=no: never install, only print.
 set -euo pipefail
 
@@ -128,6 +129,10 @@ clang_runtime() {
 
 need_bench() {
     has wrk || lacks wrk wrk wrk wrk
+}
+
+need_nginx() { # its module is not asked for
+    has nginx || lacks nginx nginx-light nginx nginx
 }
 
 need_peers() { # bjoern is compiled against libev

@@ -33,19 +33,6 @@ static PyObject *latin1(struct pyrs_slice bytes)
     return PyUnicode_DecodeLatin1(bytes.bytes, (Py_ssize_t)bytes.length, NULL);
 }
 
-static PyObject *same_or_new(struct last_text *last, struct pyrs_slice bytes)
-{
-    PyObject *text = last->text;
-
-    if (text && (size_t)PyUnicode_GET_LENGTH(text) == bytes.length &&
-        memcmp(PyUnicode_1BYTE_DATA(text), bytes.bytes, bytes.length) == 0)
-        return Py_NewRef(text);
-    text = latin1(bytes);
-    if (text)
-        Py_XSETREF(last->text, Py_NewRef(text));
-    return text;
-}
-
 static struct pyrs_slice write_number(uint32_t number, char out[10])
 {
     char *first = out + 10;
@@ -55,20 +42,6 @@ static struct pyrs_slice write_number(uint32_t number, char out[10])
         number /= 10;
     } while (number);
     return (struct pyrs_slice){first, (size_t)(out + 10 - first)};
-}
-
-/* ---- the request line ---- */
-
-static PyObject *method_of(const struct making *making)
-{
-    struct pyrs_slice method = pyrs_exchange_method(making->exchange);
-    PyObject *const *known = making->environ->state->methods;
-
-    for (int i = 0; i < KNOWN_METHOD_COUNT; i++)
-        if ((size_t)PyUnicode_GET_LENGTH(known[i]) == method.length &&
-            memcmp(PyUnicode_1BYTE_DATA(known[i]), method.bytes, method.length) == 0)
-            return Py_NewRef(known[i]);
-    return latin1(method);
 }
 
 /* The bytes of a path as characters; the NUL for an encoded slash is a slash again. */
@@ -89,25 +62,90 @@ static PyObject *path_text(struct pyrs_slice path)
     return text;
 }
 
-/* SCRIPT_NAME is what the route has of the path, without a slash at its end, PATH_INFO
- * the rest with its slash: "/app" and "", "/app" and "/x". */
-static bool set_path(const struct making *making, PyObject *raw_uri,
-                     struct pyrs_slice raw_target)
+/* ---- what seldom changes: in the template ---- */
+
+static bool is_text(PyObject *text, struct pyrs_slice bytes)
+{
+    return text && (size_t)PyUnicode_GET_LENGTH(text) == bytes.length &&
+           memcmp(PyUnicode_1BYTE_DATA(text), bytes.bytes, bytes.length) == 0;
+}
+
+static bool keep(struct environ *environ, enum environ_key key, struct pyrs_slice bytes)
+{
+    PyObject *text;
+    bool done;
+
+    if (is_text(environ->last[key], bytes))
+        return true;
+    text = path_text(bytes);
+    environ->last[key] = NULL;
+    done = text && PyDict_SetItem(environ->template,
+                                  environ->state->environ_names.keys[key], text) == 0;
+    if (done && !memchr(bytes.bytes, 0, bytes.length))
+        environ->last[key] = text; /* the template has it */
+    Py_XDECREF(text);
+    return done;
+}
+
+static bool keep_number(struct environ *environ, enum environ_key key, uint32_t number)
+{
+    char digits[10];
+
+    return keep(environ, key, write_number(number, digits));
+}
+
+static bool keep_text(struct environ *environ, enum environ_key key, const char *text)
+{
+    return keep(environ, key, (struct pyrs_slice){text, strlen(text)});
+}
+
+/* A unix socket has no port, nor a name that a URL could have. */
+static bool keep_ends(struct environ *environ, struct pyrs_exchange *exchange)
+{
+    char host[PYRS_ADDRESS_BYTES];
+    uint16_t port = pyrs_exchange_server(exchange, host);
+
+    if (!keep_text(environ, KEY_SERVER_NAME, port ? host : "localhost") ||
+        !keep_number(environ, KEY_SERVER_PORT, port ? port : 80))
+        return false;
+    port = pyrs_exchange_client(exchange, host);
+    return keep_text(environ, KEY_REMOTE_ADDR, host) &&
+           keep_number(environ, KEY_REMOTE_PORT, port);
+}
+
+/* What the route has of the path, without a slash at its end. */
+static struct pyrs_slice script_name(const struct pyrs_exchange *exchange)
+{
+    struct pyrs_slice path = pyrs_exchange_path(exchange);
+    size_t length = (size_t)(pyrs_exchange_rest(exchange).bytes - path.bytes);
+
+    if (length > 0 && path.bytes[length - 1] == '/')
+        length--;
+    return (struct pyrs_slice){path.bytes, length};
+}
+
+/* ---- the request line ---- */
+
+/* GET is what the template says. */
+static bool set_method(const struct making *making)
+{
+    struct pyrs_slice method = pyrs_exchange_method(making->exchange);
+    PyObject *const *known = making->environ->state->methods;
+
+    for (int i = 0; i < KNOWN_METHOD_COUNT; i++)
+        if (is_text(known[i], method))
+            return i == 0 || set(making, KEY_REQUEST_METHOD, known[i]);
+    return set_new(making, KEY_REQUEST_METHOD, latin1(method));
+}
+
+/* What follows SCRIPT_NAME, with its slash: "" and "/" are told apart. */
+static bool set_path_info(const struct making *making, PyObject *raw_uri,
+                          struct pyrs_slice raw_target)
 {
     struct pyrs_slice path = pyrs_exchange_path(making->exchange);
-    struct pyrs_slice rest = pyrs_exchange_rest(making->exchange);
-    size_t split = (size_t)(rest.bytes - path.bytes);
-    struct pyrs_slice script = {path.bytes, split}, info;
+    size_t script_bytes = script_name(making->exchange).length;
+    struct pyrs_slice info = {path.bytes + script_bytes, path.length - script_bytes};
 
-    if (split > 0 && path.bytes[split - 1] == '/')
-        script.length--;
-    info = (struct pyrs_slice){path.bytes + script.length, path.length - script.length};
-    if (script.length > 0 &&
-        !set_new(making, KEY_SCRIPT_NAME,
-                 memchr(script.bytes, 0, script.length)
-                     ? path_text(script)
-                     : same_or_new(&making->environ->script_name, script)))
-        return false;
     if (info.bytes == raw_target.bytes && info.length == raw_target.length)
         return set(making, KEY_PATH_INFO, raw_uri);
     return set_new(making, KEY_PATH_INFO, path_text(info));
@@ -120,7 +158,7 @@ static bool set_target(const struct making *making)
     PyObject *raw_uri = latin1(raw_target);
     bool done = raw_uri && set(making, KEY_RAW_URI, raw_uri) &&
                 set(making, KEY_REQUEST_URI, raw_uri) &&
-                set_path(making, raw_uri, raw_target);
+                set_path_info(making, raw_uri, raw_target);
 
     Py_XDECREF(raw_uri);
     return done &&
@@ -129,46 +167,10 @@ static bool set_target(const struct making *making)
 
 static bool set_request_line(const struct making *making)
 {
-    if (!set_new(making, KEY_REQUEST_METHOD, method_of(making)) || !set_target(making))
+    if (!set_method(making) || !set_target(making))
         return false;
     return pyrs_exchange_version_minor(making->exchange) != 0 ||
            set_new(making, KEY_SERVER_PROTOCOL, PyUnicode_FromString("HTTP/1.0"));
-}
-
-/* ---- both ends ---- */
-
-/* A unix socket has no port, and leaves what the template says. */
-static bool set_end(const struct making *making, uint16_t port, const char *host,
-                    struct last_text *last_host, enum environ_key host_key,
-                    enum environ_key port_key)
-{
-    struct pyrs_slice text = {host, strlen(host)};
-    char digits[10];
-    PyObject *port_text;
-
-    if (port == 0)
-        return true;
-    if (!set_new(making, host_key, same_or_new(last_host, text)))
-        return false;
-    text = write_number(port, digits);
-    port_text = port_key == KEY_SERVER_PORT
-                    ? same_or_new(&making->environ->server_port, text)
-                    : latin1(text);
-    return set_new(making, port_key, port_text);
-}
-
-static bool set_ends(const struct making *making)
-{
-    struct environ *environ = making->environ;
-    char host[PYRS_ADDRESS_BYTES];
-    uint16_t port = pyrs_exchange_server(making->exchange, host);
-
-    if (!set_end(making, port, host, &environ->server_name, KEY_SERVER_NAME,
-                 KEY_SERVER_PORT))
-        return false;
-    port = pyrs_exchange_client(making->exchange, host);
-    return set_end(making, port, host, &environ->remote_addr, KEY_REMOTE_ADDR,
-                   KEY_REMOTE_PORT);
 }
 
 /* ---- headers ---- */
@@ -276,12 +278,16 @@ static bool set_origin(const struct making *making)
 PyObject *environ_make(struct environ *environ, struct pyrs_exchange *exchange,
                        struct wsgi_input *input)
 {
-    struct making making = {environ, exchange, PyDict_Copy(environ->template)};
+    struct making making = {environ, exchange, NULL};
 
+    if (!keep_ends(environ, exchange) ||
+        !keep(environ, KEY_SCRIPT_NAME, script_name(exchange)))
+        return NULL;
+    making.dict = PyDict_Copy(environ->template);
     if (!making.dict)
         return NULL;
-    if (set_request_line(&making) && set_ends(&making) && set_headers(&making) &&
-        set_origin(&making) && (!input || set(&making, KEY_INPUT, (PyObject *)input)))
+    if (set_request_line(&making) && set_headers(&making) && set_origin(&making) &&
+        (!input || set(&making, KEY_INPUT, (PyObject *)input)))
         return making.dict;
     Py_DECREF(making.dict);
     return NULL;
@@ -318,8 +324,4 @@ void environ_fini(struct environ *environ)
 {
     Py_CLEAR(environ->template);
     Py_CLEAR(environ->proxies);
-    Py_CLEAR(environ->script_name.text);
-    Py_CLEAR(environ->server_name.text);
-    Py_CLEAR(environ->server_port.text);
-    Py_CLEAR(environ->remote_addr.text);
 }

@@ -9,16 +9,12 @@
 #include "module.h"
 #include "wsgi_input.h"
 
-/* Text that is often the same as the last time. */
-struct last_text {
-    PyObject *text; /* or NULL */
-};
-
 struct environ {
     struct module_state *state;
-    PyObject *template; /* new: a dict */
+    PyObject *template; /* new: a dict. What is often the same as the last time is set
+                           here, when it differs, and not in each copy */
     PyObject *proxies;  /* new: that are trusted, or NULL */
-    struct last_text script_name, server_name, server_port, remote_addr;
+    PyObject *last[ENVIRON_KEY_COUNT]; /* such values, borrowed from the template */
 };
 
 /* `settings` is pyrs._request_parts.RequestSettings. False with an exception set. */

@@ -21,6 +21,18 @@ static inline bool python_is_finalizing(void)
 #endif
 }
 
+/* True if it was looked for without an exception: `*value` is new, or NULL if there is
+ * no such attribute. An AttributeError that is made only to be cleared costs a
+ * microsecond. */
+static inline bool attribute_if_any(PyObject *object, PyObject *name, PyObject **value)
+{
+#if PY_VERSION_HEX >= 0x030d0000
+    return PyObject_GetOptionalAttr(object, name, value) >= 0;
+#else
+    return _PyObject_LookupAttr(object, name, value) >= 0;
+#endif
+}
+
 /* Takes the exception that is set, its traceback attached. */
 static inline PyObject *exception_take(void)
 {

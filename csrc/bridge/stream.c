@@ -41,14 +41,16 @@ static void log_failure(const struct stream *stream, const char *what,
  * not be. */
 static void call_close(const struct stream *stream, struct pyrs_exchange *exchange)
 {
-    PyObject *close = PyObject_GetAttr(stream->closed, stream->state->name_close);
-    PyObject *closed;
+    PyObject *close, *closed;
+    bool looked;
 
-    if (!close && PyErr_ExceptionMatches(PyExc_AttributeError)) {
-        PyErr_Clear();
+    if (PyList_CheckExact(stream->closed) || PyTuple_CheckExact(stream->closed))
         return;
-    }
-    closed = close ? PyObject_CallNoArgs(close) : NULL;
+    looked = attribute_if_any(stream->closed, stream->state->name_close, &close);
+
+    if (looked && !close)
+        return;
+    closed = looked ? PyObject_CallNoArgs(close) : NULL;
     Py_XDECREF(close);
     if (closed)
         Py_DECREF(closed);

@@ -32,9 +32,7 @@ static int64_t take(struct wsgi_input *input, char *bytes, size_t room)
 {
     int64_t taken;
 
-    if (!input->exchange) {
-        if (!input->intake.is_over)
-            return 0;
+    if (!input->exchange) { /* it has gone over while another thread waited */
         intake_set_over();
         return INTAKE_FAILED;
     }
@@ -242,7 +240,11 @@ static PyObject *alone(struct wsgi_input *input, size_t size, read_function *rea
                         "another thread is reading this wsgi.input");
         return NULL;
     }
-    if (!input->exchange && !input->intake.is_over) /* shared by many requests */
+    if (input->intake.is_over) {
+        intake_set_over();
+        return NULL;
+    }
+    if (!input->exchange) /* shared by many requests */
         return PyBytes_FromStringAndSize(NULL, 0);
     input->is_read = true;
     result = read(input, size);

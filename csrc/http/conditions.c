@@ -7,6 +7,14 @@
 
 /* ---- gathering ---- */
 
+/* Most headers are told apart by their first letter. */
+static bool may_be_condition(slice name)
+{
+    char first = (char)(name.bytes[0] | 0x20);
+
+    return first == 'i' || first == 'r';
+}
+
 static enum condition condition_of(slice name)
 {
     static const slice NAMES[CONDITION_COUNT] = {
@@ -30,8 +38,12 @@ void conditions_read(const struct request_head *head, const char *buffer,
 {
     *conditions = (struct conditions){.head = head, .buffer = buffer};
     for (uint32_t i = head->header_count; i-- > 0;) {
-        enum condition condition = condition_of(span_in(buffer, head->headers[i].name));
+        slice name = span_in(buffer, head->headers[i].name);
+        enum condition condition;
 
+        if (!may_be_condition(name))
+            continue;
+        condition = condition_of(name);
         if (condition == CONDITION_COUNT)
             continue;
         conditions->lines[condition].first = i;

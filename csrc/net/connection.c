@@ -61,9 +61,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         connection_close(connection);
         return;
     }
-    if (events & UV_WRITABLE) {
+    if (events & UV_WRITABLE) { /* watched for on: what is flushed may not be all */
         connection->blocked = false;
-        update_poll(connection);
         connection_touch(connection);
     }
     if (events & UV_READABLE)
@@ -368,7 +367,9 @@ static ssize_t send_memory(struct connection *connection)
     return sendmsg(connection->fd, &message, flags);
 }
 
-/* Behaves as a socket that is full when `*budget` is used up. */
+/* Behaves as a socket that is full when `*budget` is used up, and when a part was sent
+ * that is shorter than it might have been: trying again would nearly always be in vain.
+ */
 static ssize_t send_file_part(struct connection *connection, const struct segment *part,
                               size_t *budget)
 {
@@ -393,7 +394,7 @@ static ssize_t send_file_part(struct connection *connection, const struct segmen
         return -1;
     }
     if (n > 0)
-        *budget -= (size_t)n;
+        *budget = (size_t)n < length ? 0 : *budget - (size_t)n;
     return n;
 }
 
@@ -434,6 +435,7 @@ void connection_flush(struct connection *connection)
         output_drop(output, &loop->output_store, (size_t)n);
     }
     output_drop_all(output, &loop->output_store);
+    update_poll(connection);
     if (connection->state == CONNECTION_FINISHING)
         end_output(connection);
     else if (connection->state == CONNECTION_OPEN)

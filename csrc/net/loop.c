@@ -214,6 +214,7 @@ static bool has_work(const struct loop *loop)
 static bool batch_is_full(const struct loop *loop)
 {
     return !loop_batch_has_room(loop) ||
+           loop->output_store.slab_used > BATCH_OUTPUT_BYTES_MAX ||
            loop->input_bytes - loop->input_used < receive_room(loop);
 }
 

@@ -121,6 +121,9 @@ struct loop {
  * first cache levels. */
 enum { BATCH_READY_MAX = 128 };
 
+/* And so with what was answered while receiving, before it is flushed. */
+enum { BATCH_OUTPUT_BYTES_MAX = 256 * 1024 };
+
 /* One receive takes at most this much: as much as a socket buffer usually holds, and
  * little enough that one connection cannot keep the others waiting. */
 enum { RECEIVE_BYTES_MAX = 64 * 1024 };

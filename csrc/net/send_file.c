@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -31,11 +32,15 @@ static ssize_t send_or_copy(int socket, int file, uint64_t offset, size_t length
     return n;
 }
 
-/* sendfile has no MSG_NOSIGNAL. Whether SIGPIPE is ignored is for the program to say
- * that pyrs is a part of, and a thread that went on with it blocked would hand that
- * down to what a handler starts; so it is blocked for the call, and taken back if it
- * came. */
-ssize_t send_file(int socket, int file, uint64_t offset, size_t length)
+static bool sigpipe_is_ignored(void)
+{
+    struct sigaction action;
+
+    return sigaction(SIGPIPE, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+static ssize_t send_with_sigpipe_blocked(int socket, int file, uint64_t offset,
+                                         size_t length)
 {
     sigset_t pipe, before;
     ssize_t n;
@@ -53,4 +58,15 @@ ssize_t send_file(int socket, int file, uint64_t offset, size_t length)
     }
     errno = code;
     return n;
+}
+
+/* sendfile has no MSG_NOSIGNAL. Whether SIGPIPE is ignored is for the program to say
+ * that pyrs is a part of (Python does, which is asked at each call since it may change
+ * its mind), and a thread that went on with it blocked would hand that down to what a
+ * handler starts; so it is blocked for the call, and taken back if it came. */
+ssize_t send_file(int socket, int file, uint64_t offset, size_t length)
+{
+    if (sigpipe_is_ignored())
+        return send_or_copy(socket, file, offset, length);
+    return send_with_sigpipe_blocked(socket, file, offset, length);
 }

@@ -9,6 +9,7 @@
 #include "cgi_environment.h"
 #include "cgi_run.h"
 #include "cgi_spawn.h"
+#include "cgi_warm.h"
 #include "error.h"
 
 /* One that runs mostly waits: for a disk, a database, its client. */
@@ -109,11 +110,25 @@ static void cgi_free(struct pyrs_endpoint *endpoint)
     free_parts(cgi);
 }
 
+static bool make_launchers(struct cgi *cgi, const struct pyrs_cgi_settings *settings)
+{
+    struct cgi_launcher *warm;
+
+    cgi->launchers = cgi_spawn_new();
+    if (!cgi->launchers || !settings->template_file)
+        return cgi->launchers != NULL;
+    warm = cgi_warm_new(cgi, settings, cgi->launchers);
+    if (warm)
+        cgi->launchers = warm;
+    return warm != NULL;
+}
+
 static bool take_settings(struct cgi *cgi, const struct pyrs_cgi_settings *settings,
                           struct pyrs_error *error)
 {
     cgi->settings = *settings;
-    cgi->settings.environment = NULL;
+    cgi->settings.environment = cgi->settings.preload = NULL;
+    cgi->settings.template_file = NULL;
     cgi->folder_path = realpath(settings->folder, NULL);
     if (!cgi->folder_path)
         return error_set(error, errno, "cannot open the folder %s: %s",
@@ -124,8 +139,8 @@ static bool take_settings(struct cgi *cgi, const struct pyrs_cgi_settings *setti
         return error_set(error, errno, "cannot open /dev/null: %s", strerror(errno));
     cgi->environment =
         cgi_environment_common(settings->environment, settings->environment_count);
-    cgi->launchers = cgi_spawn_new();
-    if (!cgi->environment || !cgi->launchers || uv_mutex_init(&cgi->lock) != 0)
+    if (!cgi->environment || !make_launchers(cgi, settings) ||
+        uv_mutex_init(&cgi->lock) != 0)
         return error_set(error, 0, "out of memory");
     return true;
 }

@@ -5,7 +5,10 @@
  *   cgi_run.c          one request and its program: beginning, time, end
  *   cgi_find.c         which program a path means
  *   cgi_environment.c  what the program is told
- *   cgi_launcher.h     how it comes to life; cgi_spawn.c is the usual way
+ *   cgi_launcher.h     how it comes to life; cgi_spawn.c is the usual way,
+ *   cgi_warm.c         a fork of a process that has Python loaded the other one,
+ *   cgi_template.c     which is called a template,
+ *   cgi_first_line.c   and found by the first line of a script
  *   cgi_input.c        the request's body, on its way to the program
  *   cgi_output.c       what the program writes, on its way to the client
  *   cgi_errors.c       and what goes to the log

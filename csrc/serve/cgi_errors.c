@@ -4,15 +4,16 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cgi_lines.h"
 #include "cgi_run.h"
 
-/* A line that is longer is logged in pieces. */
-enum { LINE_BYTES_MAX = 4096 };
 /* Of one run: a traceback and then some. */
 enum { ERRORS_LOGGED_MAX = 64 * 1024 };
 
-static void log_line(struct cgi_run *run, slice line)
+static void log_line(void *owner, slice line)
 {
+    struct cgi_run *run = owner;
+
     if (run->errors_cut || line.length == 0)
         return;
     run->errors_logged += (uint32_t)line.length;
@@ -25,33 +26,17 @@ static void log_line(struct cgi_run *run, slice line)
                 SLICE("writes too much to its standard error: the rest is dropped"));
 }
 
-/* Logs whole lines; an unfinished one stays, unless it fills the buffer or is the last.
- */
 static void log_lines(struct cgi_run *run, bool is_last)
 {
     struct cgi_pipe *errors = &run->errors;
-    slice rest = slice_of(errors->buffer, errors->length);
-    const char *line_feed;
 
-    while (rest.length > 0 && (line_feed = memchr(rest.bytes, '\n', rest.length))) {
-        size_t length = (size_t)(line_feed - rest.bytes);
-
-        log_line(run, slice_of(rest.bytes, length));
-        rest = slice_of(line_feed + 1, rest.length - length - 1);
-    }
-    if (is_last || rest.length == LINE_BYTES_MAX) {
-        log_line(run, rest);
-        rest.length = 0;
-    }
-    if (rest.length > 0)
-        memmove(errors->buffer, rest.bytes, rest.length);
-    errors->length = rest.length;
+    cgi_lines_take(errors->buffer, &errors->length, is_last, log_line, run);
 }
 
 static bool has_buffer(struct cgi_pipe *errors)
 {
     if (!errors->buffer)
-        errors->buffer = malloc(LINE_BYTES_MAX);
+        errors->buffer = malloc(CGI_LINE_BYTES_MAX);
     return errors->buffer != NULL;
 }
 
@@ -63,7 +48,7 @@ static void give_room(uv_handle_t *handle, size_t suggested, uv_buf_t *room)
     (void)suggested;
     *room = has_buffer(errors)
                 ? uv_buf_init(errors->buffer + errors->length,
-                              (unsigned)(LINE_BYTES_MAX - errors->length))
+                              (unsigned)(CGI_LINE_BYTES_MAX - errors->length))
                 : uv_buf_init(NULL, 0);
 }
 
@@ -96,7 +81,7 @@ void cgi_errors_finish(struct cgi_run *run)
     if (has_buffer(errors) && uv_fileno((uv_handle_t *)&errors->pipe, &descriptor) == 0)
         do {
             count = read(descriptor, errors->buffer + errors->length,
-                         LINE_BYTES_MAX - errors->length);
+                         CGI_LINE_BYTES_MAX - errors->length);
             if (count > 0)
                 errors->length += (size_t)count;
             log_lines(run, false);

@@ -21,8 +21,9 @@ struct log;
 /* What to start. All of it is the caller's, and looked at until `launch` returns; the
  * caller closes its own copies of the descriptors then. */
 struct cgi_program {
-    const char *path;   /* absolute; also the program's argument 0, and only one */
-    const char *folder; /* its working directory */
+    const char *path;       /* absolute; also the program's argument 0, and only one */
+    char *const *arguments; /* NULL; or all of them, argument 0 too, NULL behind */
+    const char *folder;     /* its working directory */
     char *const *environment;  /* "NAME=value", NULL behind the last: all it has */
     int descriptors[3];        /* standard input, output and error: all it has */
     uint64_t memory_bytes_max; /* of its address space; 0: no limit */
@@ -56,7 +57,8 @@ struct cgi_launcher_class {
     void (*signal)(struct cgi_launcher *launcher, struct cgi_process *process,
                    int number);
     /* After `exited`, once: nothing of the group is signalled any more. The memory of
-     * `process` may go when this returns. */
+     * `process` may go when this returns. Before `exited` only if SIGKILL was sent:
+     * that is not waited for then, but the process's end is. */
     void (*release)(struct cgi_launcher *launcher, struct cgi_process *process);
     /* Every process was released: closes its handles, which the loop sees to its end.
      * Only after a start that was true. NULL if there is nothing to do. */

@@ -109,7 +109,8 @@ static bool set_limit(limited resource, uint64_t most)
 
 static _Noreturn void become(const struct cgi_program *program, volatile int *fault)
 {
-    char *arguments[] = {(char *)(uintptr_t)program->path, NULL};
+    char *alone[] = {(char *)(uintptr_t)program->path, NULL};
+    char *const *arguments = program->arguments ? program->arguments : alone;
 
     if (setpgid(0, 0) == 0 && take_descriptors(program->descriptors) &&
         chdir(program->folder) == 0 &&
@@ -298,6 +299,7 @@ static void spawn_release(struct cgi_launcher *launcher, struct cgi_process *pro
 
     (void)launcher;
     process->state = NULL;
+    list_remove(&child->link);
     while (!child->is_lost && waitpid(child->id, NULL, 0) < 0 && errno == EINTR) {
     }
     if (child->descriptor >= 0)

@@ -38,6 +38,11 @@ struct endpoint_class {
     const struct interpreter *lender; /* that bodies it lends are given back in, if its
                                          steps need none; or NULL */
     void (*answer)(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange);
+    /* Asked before: an answer from what the loop holds ready, outside of any step, so
+     * that nothing may block; written by the functions of answer.h and file_response.h.
+     * False: it has none. NULL: never. */
+    bool (*answer_at_once)(struct pyrs_endpoint *endpoint,
+                           struct pyrs_exchange *exchange);
     void (*free)(
         struct pyrs_endpoint *endpoint); /* called by pyrs_server_free, not attached */
     /* For a body in pieces that paused: begins with a look at pyrs_exchange_flow. NULL

@@ -95,6 +95,27 @@ enum pyrs_param_kind pyrs_exchange_param_at(const struct pyrs_exchange *exchange
     return param->kind;
 }
 
+static char *write_byte(char *out, unsigned byte)
+{
+    if (byte >= 100)
+        *out++ = (char)('0' + byte / 100);
+    if (byte >= 10)
+        *out++ = (char)('0' + byte / 10 % 10);
+    *out++ = (char)('0' + byte % 10);
+    return out;
+}
+
+/* For every request to a WSGI application, twice: a tenth of what uv_ip4_name takes. */
+static void write_ipv4(const struct sockaddr_in *from, char *out)
+{
+    uint32_t address = ntohl(from->sin_addr.s_addr);
+
+    for (int shift = 24; shift >= 0; shift -= 8) {
+        out = write_byte(out, address >> shift & 0xff);
+        *out++ = shift ? '.' : '\0';
+    }
+}
+
 static uint16_t write_address(const union socket_address *from,
                               char address[PYRS_ADDRESS_BYTES])
 {
@@ -104,7 +125,7 @@ static uint16_t write_address(const union socket_address *from,
         return ntohs(from->ipv6.sin6_port);
     }
     if (from->any.sa_family == AF_INET) {
-        uv_ip4_name(&from->ipv4, address, PYRS_ADDRESS_BYTES);
+        write_ipv4(&from->ipv4, address);
         return ntohs(from->ipv4.sin_port);
     }
     return 0;

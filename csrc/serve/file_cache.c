@@ -206,6 +206,7 @@ static struct cached_file *add_entry(struct file_cache *cache, uint64_t hash,
 
     if (!entry)
         return NULL;
+    counter_add(cache->store->allocations, 1);
     entry->hash = hash;
     entry->owner = key->owner;
     entry->is_folder = key->is_folder;
@@ -271,6 +272,8 @@ bool file_cache_put(struct file_cache *cache, const struct file_key *key,
         stored_file_free(stored, NULL);
         return false;
     }
+    counter_add(cache->store->allocations,
+                1); /* of the file; it was not at home then */
     believe(cache, entry, found->coding, now_ms);
     if (!stored_file_settle(stored, found->descriptor, cache->store))
         return false;

@@ -24,30 +24,26 @@ static void leave_folder(struct walk *walk)
     close(walk->folders[walk->depth--]);
 }
 
-/* The next name, terminated; *last tells whether none follows. NULL if there is none.
- */
+/* The next name, terminated; NULL if there is none. *last tells whether neither a name
+ * nor a slash follows. */
 static char *next_name(struct walk *walk, bool *last)
 {
     char *name = walk->rest + strspn(walk->rest, "/");
     char *end = name + strcspn(name, "/");
 
-    walk->rest = end;
-    if (*end) {
-        *end = '\0';
-        walk->rest = end + 1;
-    }
-    *last = walk->rest[strspn(walk->rest, "/")] == '\0';
+    *last = *end == '\0';
+    walk->rest = *last ? end : end + 1;
+    *end = '\0';
     return *name ? name : NULL;
 }
 
 /* Puts the names of a link before the rest. 0, or a negative errno; -EINVAL: no link.
  */
-static int follow(struct walk *walk, const char *name)
+static int follow(struct walk *walk, const char *name, bool is_last)
 {
-    char target[PATH_MAX];
+    char target[PATH_MAX + 1];
     size_t rest_bytes = strlen(walk->rest) + 1;
-    ssize_t length =
-        readlinkat(walk->folders[walk->depth], name, target, sizeof target);
+    ssize_t length = readlinkat(walk->folders[walk->depth], name, target, PATH_MAX);
 
     if (length < 0)
         return -errno;
@@ -55,22 +51,23 @@ static int follow(struct walk *walk, const char *name)
         return -ENOENT;
     if ((size_t)length + 1 + rest_bytes > sizeof walk->names)
         return -ENAMETOOLONG;
-    memmove(walk->names + length + 1, walk->rest, rest_bytes);
+    if (!is_last)
+        target[length++] = '/';
+    memmove(walk->names + length, walk->rest, rest_bytes);
     memcpy(walk->names, target, (size_t)length);
-    walk->names[length] = '/';
     walk->rest = walk->names;
     return 0;
 }
 
 /* A link in the place of what could not be opened (ELOOP or EMLINK, ENOTDIR of one that
  * was to be a folder); else `code` stands. One that was a link a moment ago is gone. */
-static int follow_instead(struct walk *walk, const char *name, int code)
+static int follow_instead(struct walk *walk, const char *name, bool is_last, int code)
 {
     int followed;
 
     if (code != ELOOP && code != ENOTDIR && code != EMLINK)
         return -code;
-    followed = follow(walk, name);
+    followed = follow(walk, name, is_last);
     if (followed != -EINVAL)
         return followed;
     return code == ENOTDIR ? -ENOTDIR : -ENOENT;
@@ -84,7 +81,7 @@ static int enter_folder(struct walk *walk, const char *name)
         return -ENAMETOOLONG;
     descriptor = openat(walk->folders[walk->depth], name, FOLDER_FLAGS | O_NOFOLLOW);
     if (descriptor < 0)
-        return follow_instead(walk, name, errno);
+        return follow_instead(walk, name, false, errno);
     walk->folders[++walk->depth] = descriptor;
     return 0;
 }
@@ -126,7 +123,7 @@ static int walk_names(struct walk *walk)
 
             if (descriptor >= 0)
                 return descriptor;
-            code = follow_instead(walk, name, errno);
+            code = follow_instead(walk, name, true, errno);
         } else {
             code = enter_folder(walk, name);
         }

@@ -22,9 +22,11 @@ void http1_enqueue(struct http1 *http1, struct pyrs_exchange *exchange)
     http1->no_more |= exchange->last;
     exchange->number = http1->dispatched++;
     http1->pending++;
-    if (exchange->endpoint == status_page() && http1->pending == 1)
+    if (http1->pending > 1)
+        steps_make_ready(exchange);
+    else if (exchange->endpoint == status_page())
         steps_answer_page(exchange);
-    else
+    else if (!steps_answer_at_once(exchange))
         steps_make_ready(exchange);
 }
 

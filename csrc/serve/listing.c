@@ -9,10 +9,9 @@
 
 slice listing_fields(void)
 {
-    /* Images are allowed for the sake of the site's icon, which browsers ask for by
-     * themselves. What is in a folder changes without a sign that could be compared,
-     * so that a page is asked for again each time. */
-    return SLICE("Content-Security-Policy: default-src 'none'; img-src 'self'; "
+    /* Allowed are the page's own style and icon. What is in a folder changes without a
+     * sign that could be compared, so that a page is asked for again each time. */
+    return SLICE("Content-Security-Policy: default-src 'none'; img-src data:; "
                  "style-src '" LISTING_STYLE_HASH "'; base-uri 'none'; "
                  "form-action 'none'\r\n"
                  "Cache-Control: no-cache\r\n");

@@ -5,6 +5,12 @@
 
 #include "listing_style.h"
 
+/* A folder, for the browser's tab; without one browsers ask for /favicon.ico. */
+static const char ICON[] =
+    "<link rel=\"icon\" href=\"data:image/svg+xml,"
+    "%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E"
+    "%3Cpath fill='%233b82d6' d='M1 2h5l2 2h7v10H1z'/%3E%3C/svg%3E\"/>\n";
+
 /* ---- where one is ---- */
 
 static uint32_t count_segments(slice path)
@@ -199,7 +205,7 @@ static void add_row(struct page_text *page, const struct listing_entry *entry,
 
     add_string(page, is_folder ? "<tr class=\"folder\">" : "<tr>");
     PAGE_ADD(page, "<td><a href=\"");
-    page_add_segment(page, name);
+    page_add_link(page, name);
     add_string(page, is_folder ? "/\">" : "\">");
     page_add_text(page, name);
     PAGE_ADD(page, "</a></td><td>");
@@ -237,17 +243,25 @@ static void add_table(struct page_text *page, const struct listing *listing,
 
 /* ---- the whole ---- */
 
+static void add_head(struct page_text *page, slice title)
+{
+    PAGE_ADD(page, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n"
+                   "<meta charset=\"utf-8\"/>\n<meta name=\"viewport\" "
+                   "content=\"width=device-width, initial-scale=1\"/>\n");
+    add_string(page, ICON);
+    PAGE_ADD(page, "<title>");
+    page_add_text(page, title);
+    PAGE_ADD(page, "</title>\n<style>");
+    page_add(page, listing_style);
+    PAGE_ADD(page, "</style>\n</head>\n");
+}
+
 void listing_page_write(struct page_text *page, const struct listing *listing,
                         const struct listing_entries *entries,
                         struct listing_order order)
 {
-    PAGE_ADD(page, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n"
-                   "<meta charset=\"utf-8\"/>\n<meta name=\"viewport\" "
-                   "content=\"width=device-width, initial-scale=1\"/>\n<title>");
-    page_add_text(page, listing->path);
-    PAGE_ADD(page, "</title>\n<style>");
-    page_add(page, listing_style);
-    PAGE_ADD(page, "</style>\n</head>\n<body>\n<h1>");
+    add_head(page, listing->path);
+    PAGE_ADD(page, "<body>\n<h1>");
     add_path(page, listing);
     PAGE_ADD(page, "</h1>\n");
     add_sum(page, entries);

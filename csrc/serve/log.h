@@ -21,7 +21,8 @@ enum { LOG_MESSAGE_BYTES_MAX = 64 * 1024 };
 /* How a record begins. */
 enum log_style {
     LOG_DATED, /* "2026-11-21 06:14:00 INFO " */
-    LOG_SHORT, /* "INFO: ", for a terminal, and where whoever takes the log adds the time */
+    LOG_SHORT, /* "INFO: ", for a terminal, and where whoever takes the log adds the
+                  time */
 };
 
 /* `path` NULL: standard error. NULL with errno set if it cannot be opened. */

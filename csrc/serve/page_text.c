@@ -5,6 +5,7 @@
 
 #include "../http/digits.h"
 #include "../http/utf8.h"
+#include "static_path.h"
 
 enum { PAGE_BYTES_FIRST = 16384 }; /* a folder of some fifty entries */
 
@@ -104,32 +105,12 @@ void page_add_text(struct page_text *page, slice bytes)
 
 /* ---- links ---- */
 
-/* RFC 3986, 2.3. A segment made of these alone cannot be taken for a scheme, a query or
- * a fragment, nor end an attribute. */
-static bool is_unreserved(char c)
+void page_add_link(struct page_text *page, slice path)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '.' || c == '_' || c == '~';
-}
+    char *out = reserve(page, 3 * path.length);
 
-void page_add_segment(struct page_text *page, slice bytes)
-{
-    char *out = reserve(page, 3 * bytes.length);
-
-    if (!out)
-        return;
-    for (size_t i = 0; i < bytes.length; i++) {
-        unsigned char byte = (unsigned char)bytes.bytes[i];
-
-        if (is_unreserved(bytes.bytes[i])) {
-            *out++ = bytes.bytes[i];
-            continue;
-        }
-        *out++ = '%';
-        *out++ = "0123456789ABCDEF"[byte >> 4];
-        *out++ = "0123456789ABCDEF"[byte & 15];
-    }
-    page->length = (size_t)(out - page->bytes);
+    if (out)
+        page->length += (size_t)(static_path_encode(path, out) - out);
 }
 
 char *page_take(struct page_text *page, size_t *length)

@@ -28,8 +28,9 @@ void page_add_number(struct page_text *page, uint64_t number);
  * one line. */
 void page_add_text(struct page_text *page, slice bytes);
 
-/* Bytes as one segment of a path in a link. */
-void page_add_segment(struct page_text *page, slice bytes);
+/* A path, or a name, as it stands in a link (static_path_encode): nothing in it can be
+ * taken for a scheme, a query or a fragment, nor end an attribute. */
+void page_add_link(struct page_text *page, slice path);
 
 /* The page, which is the caller's then, from malloc; NULL if memory was out. */
 char *page_take(struct page_text *page, size_t *length);

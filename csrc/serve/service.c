@@ -253,7 +253,8 @@ bool service_run_ready(struct loop *loop)
 
     while ((exchange = take_ready(service))) {
         wake_before(service, exchange);
-        if (steps_must_wait(exchange) || run_beside(service, exchange))
+        if (steps_must_wait(exchange) || steps_answer_at_once(exchange) ||
+            run_beside(service, exchange))
             continue;
         if (runs_detached(exchange))
             visit_end(service, &visit);

@@ -156,17 +156,14 @@ static struct stored_file *find_stored(struct pyrs_exchange *exchange,
     return coding < CODING_COUNT ? file_cache_stored(entry, coding, now) : NULL;
 }
 
-static bool answer_from_cache(struct pyrs_exchange *exchange,
-                              const struct file_key *key)
+static bool answer_at_once(struct pyrs_endpoint *endpoint,
+                           struct pyrs_exchange *exchange)
 {
-    struct stored_file *stored;
+    struct file_key key = key_of(static_files_of(endpoint), exchange);
+    struct stored_file *stored = find_stored(exchange, &key);
 
-    if (!respond_hold_loop(exchange))
-        return false;
-    stored = find_stored(exchange, key);
     if (stored)
         file_response_send_stored(exchange, stored);
-    respond_let_go(exchange, stored != NULL);
     return stored != NULL;
 }
 
@@ -463,10 +460,9 @@ static void answer_anew(struct search *search)
 static void answer(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange)
 {
     const struct static_files *files = static_files_of(endpoint);
-    struct file_key key = key_of(files, exchange);
 
-    if (!answer_from_cache(exchange, &key))
-        answer_anew(&(struct search){.files = files, .exchange = exchange, .key = key});
+    answer_anew(&(struct search){
+        .files = files, .exchange = exchange, .key = key_of(files, exchange)});
 }
 
 /* ---- life ---- */
@@ -527,8 +523,10 @@ struct pyrs_endpoint *pyrs_endpoint_static(const char *folder,
                                            const struct pyrs_static_options *options,
                                            struct pyrs_error *error)
 {
-    static const struct endpoint_class CLASS = {
-        .name = "static", .answer = answer, .free = free_static_files};
+    static const struct endpoint_class CLASS = {.name = "static",
+                                                .answer = answer,
+                                                .answer_at_once = answer_at_once,
+                                                .free = free_static_files};
     static const struct pyrs_static_options NONE;
     struct static_files *files;
 

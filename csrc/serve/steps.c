@@ -145,6 +145,18 @@ void steps_answer_page(struct pyrs_exchange *exchange)
     end_exchange(exchange);
 }
 
+bool steps_answer_at_once(struct pyrs_exchange *exchange)
+{
+    struct pyrs_endpoint *endpoint = exchange->endpoint;
+
+    if (!endpoint->class->answer_at_once || exchange->started ||
+        !client_is_there(exchange) ||
+        !endpoint->class->answer_at_once(endpoint, exchange))
+        return false;
+    end_exchange(exchange);
+    return true;
+}
+
 void steps_refuse_ready(struct pyrs_exchange *exchange, uint16_t status)
 {
     exchange->endpoint = status_page();

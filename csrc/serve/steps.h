@@ -15,6 +15,9 @@
 /* Puts it on the ready list. */
 void steps_make_ready(struct pyrs_exchange *exchange);
 
+/* True if its endpoint had an answer ready: the exchange has ended. */
+bool steps_answer_at_once(struct pyrs_exchange *exchange);
+
 /* True if the exchange has to wait for one before it, or because its client reads too
  * slowly; it is kept then, and made ready again later. */
 bool steps_must_wait(struct pyrs_exchange *exchange);

@@ -79,6 +79,9 @@ class CgiSettings(CData):
     cpu_seconds_max: int
     follow_symlinks: bool
     pass_authorization: bool
+    template_file: CData
+    preload: CData
+    preload_count: int
 
 @type_check_only
 class ServerPointer(CData): ...
@@ -163,12 +166,12 @@ class Lib:
     def pyrs_endpoint_native_load(
         self, library: bytes, symbol: bytes, error: Error
     ) -> EndpointPointer: ...
+    def pyrs_endpoint_static(
+        self, folder: bytes, options: StaticOptions, error: Error
+    ) -> EndpointPointer: ...
     def pyrs_cgi_settings_init(self, settings: CgiSettings) -> None: ...
     def pyrs_endpoint_cgi(
         self, settings: CgiSettings, error: Error
-    ) -> EndpointPointer: ...
-    def pyrs_endpoint_static(
-        self, folder: bytes, options: StaticOptions, error: Error
     ) -> EndpointPointer: ...
 
 ffi: FFI

@@ -8,11 +8,15 @@ from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import parse_qsl
 
 import msgspec
 from multidict import CIMultiDict, CIMultiDictProxy, MultiDict, MultiDictProxy
 
+from pyrs._plain_parts import (
+    declared_charset,
+    read_cookie_lines,
+    read_query_pairs,
+)
 from pyrs.errors import HTTPError
 from pyrs.forwarded import Origin, TrustedProxies
 
@@ -41,13 +45,7 @@ _CODECS = {"windows-874": "cp874", "macintosh": "mac-roman"}
 
 
 def read_query(query_string: str) -> "MultiDictProxy[str]":
-    pairs: list[tuple[str, str]]
-    if "%" in query_string or "+" in query_string:
-        pairs = parse_qsl(query_string, keep_blank_values=True, errors="replace")
-    else:  # nothing to decode: the same, in half the time
-        split = (piece.partition("=") for piece in query_string.split("&") if piece)
-        pairs = [(name, value) for name, _, value in split]
-    return MultiDictProxy(MultiDict(pairs))
+    return MultiDictProxy(MultiDict(read_query_pairs(query_string)))
 
 
 def read_headers(pairs: list[tuple[str, str]]) -> "CIMultiDictProxy[str]":
@@ -55,24 +53,11 @@ def read_headers(pairs: list[tuple[str, str]]) -> "CIMultiDictProxy[str]":
 
 
 def read_cookies(headers: "CIMultiDictProxy[str]") -> Mapping[str, str]:
-    """RFC 6265, 5.4, backwards: quotes around a value are not part of it, and what has
-    no "=" is no cookie. Values are UTF-8 where they are not ASCII, as browsers send."""
-    cookies: dict[str, str] = {}
-    for line in headers.getall("Cookie", ()):
-        if not line.isascii():
-            line = line.encode("latin-1").decode("utf-8", "replace")
-        for piece in line.split(";"):
-            name, equals, value = piece.partition("=")
-            value = value.strip(" \t")
-            if len(value) >= 2 and value[0] == value[-1] == '"':
-                value = value[1:-1]
-            if equals:
-                cookies.setdefault(name.strip(" \t"), value)
-    return MappingProxyType(cookies)
+    return MappingProxyType(read_cookie_lines(headers.getall("Cookie", ())))
 
 
 def read_text(body: bytes, media_type: str) -> str:
-    return decode_text(body, _charset(media_type), "the body")
+    return decode_text(body, declared_charset(media_type), "the body")
 
 
 def decode_text(body: bytes, charset: str, what: str) -> str:
@@ -85,16 +70,6 @@ def decode_text(body: bytes, charset: str, what: str) -> str:
         return body.decode(_CODECS.get(charset, charset))
     except UnicodeError:
         raise HTTPError(400, f"{what} is not in {charset}") from None
-
-
-def _charset(media_type: str) -> str:
-    """The declared charset; UTF-8 if there is none."""
-    _, *parameters = media_type.split(";")
-    for parameter in parameters:
-        name, _, value = parameter.partition("=")
-        if name.strip().lower() == "charset":
-            return value.strip().strip('"')
-    return "utf-8"
 
 
 @lru_cache(maxsize=256)

@@ -27,6 +27,7 @@ from multipart import (
     parse_options_header,
 )
 
+from pyrs._plain_parts import MULTIPART, URLENCODED
 from pyrs._request_parts import decode_text
 from pyrs.errors import HTTPError
 from pyrs.upload import MemoryBudget, Upload, UploadWriter
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 __all__ = ["Form", "FormLimits", "Upload", "read_form"]
-
-URLENCODED: Final = "application/x-www-form-urlencoded"
-MULTIPART: Final = "multipart/form-data"
 
 # RFC 7578 knows three headers of a part, one of them with a file's name in it; together
 # they have at most 8 lines of 4 KiB.

@@ -13,7 +13,7 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-from pyrs.config import Entry, RunMode, Settings
+from pyrs.config import BodyMode, Entry, RunMode, Settings
 from pyrs.errors import PyrsError
 from pyrs.project import LoadedProject
 from pyrs.server import Server
@@ -36,13 +36,14 @@ def load_application(
     Raises PyrsError, with the user's part of the traceback.
     """
     run: RunMode = "auto"
+    body: BodyMode | None = None
     if threads is not None:
         changes["handler_threads"] = threads
-        run = "thread"
+        run, body = "thread", "whole"  # so that no slow client holds one of them
     settings = _settings(changes)
     server = Server(settings)
     try:
-        server.add_wsgi("/", _application(name), name=name, run=run)
+        server.add_wsgi("/", _application(name), name=name, run=run, body=body)
     except BaseException:
         server.close()
         raise

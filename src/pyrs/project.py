@@ -304,12 +304,12 @@ def endpoint_name(entry: Entry) -> str:
     """What logs and `pyrs check` call the endpoint: "main.Api.hello_request"."""
     if isinstance(entry.native, str):
         return f"{entry.symbol} in {entry.native}"
-    if isinstance(entry.cgi, str):
-        return f"programs in {entry.cgi}"
     if isinstance(entry.wsgi, str):
         return entry.wsgi
     if isinstance(entry.static, str):
         return f"the files in {entry.static}"
+    if isinstance(entry.cgi, str):
+        return f"the programs in {entry.cgi}"
     parts = (entry.module, entry.class_, entry.handler)
     return ".".join(part for part in parts if isinstance(part, str))
 
@@ -320,10 +320,10 @@ def _add_route(file: ProjectFile, server: Server, key: str, entry: Entry) -> Non
         _add_native(file, server, entry)
     elif isinstance(entry.static, str):
         _add_static(file, server, entry)
-    elif isinstance(entry.cgi, str):
-        _add_cgi(file, server, entry)
     elif isinstance(entry.wsgi, str):
         _add_wsgi(file, server, entry)
+    elif isinstance(entry.cgi, str):
+        _add_cgi(file, server, entry)
     else:
         _add_method(file, server, key, entry)
 
@@ -358,16 +358,6 @@ def _add_static(file: ProjectFile, server: Server, entry: Entry) -> None:
         server.add_static(entry.path, folder, **options)
 
 
-def _add_cgi(file: ProjectFile, server: Server, entry: Entry) -> None:
-    assert isinstance(entry.cgi, str)
-    folder = file.folder / entry.cgi
-    if not folder.is_dir():
-        raise Missing("cgi", f"there is no folder {folder}")
-    if _is_whole(entry):
-        options = entry_cgi_options(entry)
-        server.add_cgi(entry.path, folder, _methods(entry), options)
-
-
 def _add_wsgi(file: ProjectFile, server: Server, entry: Entry) -> None:
     assert isinstance(entry.wsgi, str)
     application = find_application(file.folder, entry.wsgi)
@@ -381,6 +371,17 @@ def _add_wsgi(file: ProjectFile, server: Server, entry: Entry) -> None:
             run=entry.run,
             body=body,
         )
+
+
+def _add_cgi(file: ProjectFile, server: Server, entry: Entry) -> None:
+    assert isinstance(entry.cgi, str)
+    folder = file.folder / entry.cgi
+    if not folder.is_dir():
+        raise Missing("cgi", f"there is no folder {folder}")
+    if entry.preload and not entry.warm:
+        raise Missing("preload", 'this needs "warm": true beside it')
+    if _is_whole(entry):
+        server.add_cgi(entry.path, folder, _methods(entry), entry_cgi_options(entry))
 
 
 def _add_method(file: ProjectFile, server: Server, key: str, entry: Entry) -> None:

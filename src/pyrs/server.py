@@ -10,10 +10,12 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO, cast
 from weakref import WeakMethod
@@ -72,6 +74,7 @@ CORE_STATUSES = (404, 405)
 # Of tests: static files are found as on systems that lack openat2.
 WALK = False
 DEFAULT_CGI_OPTIONS = CgiOptions()
+TEMPLATE_FILE = Path(__file__).with_name("cgi_template") / "cgi_template.py"
 # For asyncio to end, when running requests were cut off already.
 HASTY_STOP_SECONDS = 1.0
 
@@ -312,7 +315,8 @@ class Server:
         if endpoint == ffi.NULL:
             raise PyrsError(_message(error))
         route = ffi.new("struct pyrs_route_options *")
-        route.stream_body, route.stream_bytes_min = True, 1
+        route.stream_body = True
+        route.stream_bytes_min = 1  # what does not tell its length is collected
         self._add(mount_pattern(path), methods, endpoint, route)
 
     def listen(self, host: str = "127.0.0.1", port: int = 0) -> int:
@@ -580,9 +584,16 @@ def _cgi_endpoint(
     folder: str | os.PathLike[str], options: CgiOptions, error: Error
 ) -> EndpointPointer:
     """The core copies the strings, so they have to live only until it returns."""
-    texts = [ffi.new("char[]", os.fsencode(entry)) for entry in options.env]
+
+    def text(value: str | os.PathLike[str]) -> CData:
+        return ffi.new("char[]", os.fsencode(value))
+
+    texts = [text(entry) for entry in _program_environment(options.env)]
     environment = ffi.new("char *[]", texts)
-    path = ffi.new("char[]", os.fsencode(folder))
+    modules = [text(name) for name in options.preload]
+    preload = ffi.new("char *[]", modules)
+    template = text(TEMPLATE_FILE)
+    path = text(folder)
     core = ffi.new("struct pyrs_cgi_settings *")
     lib.pyrs_cgi_settings_init(core)
     core.folder = path
@@ -596,7 +607,20 @@ def _cgi_endpoint(
     core.cpu_seconds_max = options.cpu
     core.follow_symlinks = options.follow_symlinks
     core.pass_authorization = options.pass_authorization
+    core.template_file = template if options.warm else ffi.NULL
+    core.preload = preload
+    core.preload_count = len(modules)
     return lib.pyrs_endpoint_cgi(core, error)
+
+
+def _program_environment(given: list[str]) -> list[str]:
+    """With a PATH, if none is given, on which this very Python comes first: so scripts
+    that begin with "#!/usr/bin/env python3" have pyrs, whoever has started it."""
+    if any(entry.partition("=")[0] == "PATH" for entry in given):
+        return given
+    own = str(Path(sys.executable).parent)
+    others = os.environ.get("PATH", os.defpath)
+    return [*given, f"PATH={own}{os.pathsep}{others}"]
 
 
 def mount_pattern(path: str) -> str:

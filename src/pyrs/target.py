@@ -1,11 +1,10 @@
 """What the word of a command line stands for: a project file, an application, a folder.
 
-    project.pyrs    a file that is there, and whatever else is nothing of the others
+    project.pyrs    a file that is there, or has that suffix
     main:app        a WSGI application
     public          a folder that is there: its files
 
-Nothing is imported or read here; that what is named exists is found out by whoever
-serves it.
+Nothing is imported or read here; that is done by whoever serves it.
 """
 
 from __future__ import annotations
@@ -68,7 +67,7 @@ def find_target(
     """What is to be served; None if nothing is named, and no project is here.
 
     `root` and `echo` are the options that name something without a word. Raises
-    TargetError.
+    TargetError for words that contradict, PyrsError for what is not there.
     """
     named = [
         *([word] if word is not None else []),
@@ -96,9 +95,15 @@ def _named(word: str) -> Target:
             f"{word}: found a Python file, expected a project file; "
             f"an application in it is {module}:APP"
         )
-    if ":" in word and not path.exists():
+    if path.exists() or path.suffix == ".pyrs":
+        return ProjectAt(word)
+    if ":" in word:
         return Application(word)
-    return ProjectAt(word)
+    hint = f"; an application in a module of that name is {word}:APP"
+    is_module = all(part.isidentifier() for part in word.split("."))
+    raise PyrsError(
+        f"{word}: there is no such file or folder{hint if is_module else ''}"
+    )
 
 
 def _folder(path: Path, word: str) -> Folder:

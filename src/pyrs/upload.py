@@ -56,8 +56,10 @@ class Upload:
             name = f"{stem}{dot}{extension}".lstrip(".")
         return name or "upload"
 
-    def read(self) -> bytes:
-        """The whole content."""
+    def read(self, size: int | None = None) -> bytes:
+        """The whole content; or, if so many bytes are asked for, the next ones."""
+        if size is not None:
+            return self.file.read(size)
         self.file.seek(0)
         return self.file.read()
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,7 +42,8 @@ def told(server: RunningServer, request: bytes) -> dict[str, str]:
 def test_a_plain_request(server: RunningServer) -> None:
     environment = told(server, get("/cgi-bin/tell"))
     folder = server.folder / "cgi-bin"
-    assert environment.pop("PATH") == os.environ["PATH"]
+    own = Path(sys.executable).parent  # so that "env python3" finds pyrs
+    assert environment.pop("PATH") == f"{own}{os.pathsep}{os.environ['PATH']}"
     assert environment.pop("SERVER_SOFTWARE").startswith("pyrs/")
     assert 0 < int(environment.pop("REMOTE_PORT")) < 65536
     assert environment == {

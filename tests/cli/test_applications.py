@@ -137,7 +137,8 @@ def test_in_a_file_each_record_has_its_time(folder: Path) -> None:
 
 @pytest.mark.parametrize("word", ["--echo", "main:", "nowhere:"])
 def test_without_an_application_the_echo_is_served(folder: Path, word: str) -> None:
-    told = GOT_ROOT + ACCESS % ("POST / HTTP/1.1", "200 OK")
+    posted = ACCESS % ("POST / HTTP/1.1", "200 OK")
+    told = f"{GOT_ROOT}{posted}|{posted}{GOT_ROOT}"  # each loop has lines of its own
     with serving(word, "-p", "0", cwd=folder, told=told) as server:
         assert server.ask("GET", "/") == (200, "")
         assert server.ask("POST", "/", '{"bar": 69}') == (200, '{"bar": 69}')

@@ -32,7 +32,8 @@ def folder(tmp_path: Path) -> Path:
     ],
 )
 def test_the_files_of_a_folder_are_served(folder: Path, words: list[str]) -> None:
-    told = ACCESS % ("/", "200 OK") + ACCESS % ("/none", "404 Not Found")
+    found, missing = ACCESS % ("/", "200 OK"), ACCESS % ("/none", "404 Not Found")
+    told = f"{found}{missing}"  # by one loop, so in this order
     with serving(*words, "-p", "0", "--threads", "1", cwd=folder, told=told) as server:
         assert server.get("/") == "<h1>here</h1>"
         assert server.ask("GET", "/none")[0] == 404

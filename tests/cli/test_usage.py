@@ -88,6 +88,12 @@ def test_a_wrong_word_gives_one_message_and_status_2(
     ("words", "message"),
     [
         (["none.pyrs"], "pyrs: none.pyrs: there is no such file\n"),
+        (["none/"], "pyrs: none/: there is no such file or folder\n"),
+        (
+            ["none"],
+            "pyrs: none: there is no such file or folder; an application in a module "
+            "of that name is none:APP\n",
+        ),
         (["check"], "pyrs: project.pyrs: there is no such file\n"),
         (["check", "none.pyrs"], "pyrs: none.pyrs: there is no such file\n"),
         (["--chdir", "none"], "pyrs: --chdir none: no such file or directory\n"),

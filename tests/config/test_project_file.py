@@ -376,7 +376,7 @@ def test_a_faulty_entry(faults: Faults, entry: str, message: str) -> None:
     assert [fault.split(": ", 1)[1] for fault in told] == [message]
 
 
-@pytest.mark.parametrize("kind", ["php"])
+@pytest.mark.parametrize("kind", ["proxy"])
 def test_an_endpoint_of_an_unknown_kind_is_an_unknown_key(
     faults: Faults, kind: str
 ) -> None:

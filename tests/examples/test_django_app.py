@@ -8,12 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .example_kit import EXAMPLES, TIMEOUT, copy_example, example, follow_readme
+from tests.kit import PATIENCE
+
+from .example_kit import EXAMPLES, copy_example, example, follow_readme
 
 
 def manage(folder: Path, *words: str) -> None:
     command = [sys.executable, "manage.py", *words]
-    subprocess.run(command, cwd=folder, check=True, timeout=TIMEOUT)
+    subprocess.run(command, cwd=folder, check=True, timeout=4 * PATIENCE)
 
 
 def test_the_readme_is_followed_and_the_page_shows_a_note(tmp_path: Path) -> None:

@@ -48,7 +48,8 @@ def read_folder_page(page: bytes) -> FolderPage:
     parser = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False)
     html = parser.parse(page)
     assert parser.documentEncoding == "utf-8"
-    assert not [part for part in html.iter() if part.tag in ("script", "link", "img")]
+    assert not [part for part in html.iter() if part.tag in ("script", "img", "base")]
+    assert all(part.get("href").startswith("data:") for part in html.iter("link"))
     rows = html.findall("body/table/tbody/tr")
     up = [row for row in rows if row.get("class") == "up"]
     return FolderPage(

@@ -26,7 +26,7 @@ import sys
 import tempfile
 import textwrap
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache, partial
 from pathlib import Path
@@ -36,6 +36,7 @@ from .client import PATIENCE, Client, get
 from .start import ACCESS_LINE, listening_address, read_start
 
 INSIDE = Path(__file__).with_name("inside.py")
+WITHOUT_RIGHTS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
 NATIVE = Path(__file__).with_name("native.c")
 
 
@@ -58,7 +59,12 @@ class RunningServer:
     """One process. `stop` may be called early; nothing is checked twice."""
 
     def __init__(
-        self, folder: Path, arguments: list[str], open_files: int, server_name: str
+        self,
+        folder: Path,
+        arguments: list[str],
+        open_files: int,
+        server_name: str,
+        before: Iterable[str] = (),
     ) -> None:
         self.folder = folder
         self.log_file = folder / "stderr.log"
@@ -72,6 +78,7 @@ class RunningServer:
         with self.log_file.open("wb") as log, there:
             self.process = subprocess.Popen(
                 [
+                    *before,
                     sys.executable,
                     str(INSIDE),
                     str(there.fileno()),
@@ -265,15 +272,19 @@ def running_server(
     *,
     arguments: list[str] | None = None,
     open_files: int = 0,
+    heeds_permissions: bool = False,
     **settings: Any,
 ) -> Iterator[RunningServer]:
     """`routes` maps "/path" or "GET,POST /path" to a function of the code, to
     "wsgi:NAME", an application of it, to "native:NAME", a function of kit/native.c, or
-    to keys of its entry."""
+    to keys of its entry. Root may read everything, unless the process
+    `heeds_permissions`."""
     write_project(folder, code, routes, **settings)
     name = settings.get("server_name", "pyrs")
     given = ["project.pyrs", *(arguments or [])]
-    with _stopped_at_the_end(RunningServer(folder, given, open_files, name)) as server:
+    before = WITHOUT_RIGHTS if heeds_permissions and os.geteuid() == 0 else ()
+    server = RunningServer(folder, given, open_files, name, before)
+    with _stopped_at_the_end(server):
         yield server
 
 

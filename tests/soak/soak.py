@@ -37,6 +37,15 @@ def facts(request):
 
 def failing(request):
     raise ValueError(request.path)
+
+def wsgi(environ, start_response):
+    body = environ["wsgi.input"].read() or b"world"
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    if environ["PATH_INFO"] == "/failing":
+        raise ValueError("wsgi")
+    if environ["PATH_INFO"] == "/file":
+        return environ["wsgi.file_wrapper"](open(__file__, "rb"))
+    return [body] if environ["REQUEST_METHOD"] == "GET" else iter([body, b""])
 """
 ROUTES = {
     "/hello": "hello",
@@ -44,6 +53,7 @@ ROUTES = {
     "/large": "large",
     "/facts/{name}": "facts",
     "/failing": "failing",
+    "/wsgi": "wsgi:wsgi",
     "/native": "native:native_hello",
     "/megabyte": "native:native_megabyte",
 }
@@ -124,7 +134,9 @@ class Rounds:
     def _plain(self, count: int) -> None:
         with self._server.connect() as client:
             for i in range(count):
-                path = ["/hello", "/native", f"/facts/n{i}?a={i}&b=%20"][i % 3]
+                paths = ["/hello", "/native", f"/facts/n{i}?a={i}&b=%20"]
+                paths += ["/wsgi", f"/wsgi/n{i}?a={i}", "/wsgi/file"]
+                path = paths[i % len(paths)]
                 assert client.ask(get(path)).status == 200
         self.requests += count
 
@@ -133,6 +145,7 @@ class Rounds:
             (get("/hello"), 200),
             (get("/native"), 200),
             (get("/nowhere"), 404),
+            (get("/wsgi"), 200),
             (post("/echo", b"a body"), 200),
         ]
         with self._server.connect() as client:
@@ -149,9 +162,11 @@ class Rounds:
                 size = self._dice.choice([10, 100, 10_000, 200_000])
                 body = b"%04d" % i * (size // 4)
                 request = post if i % 2 else post_chunked
-                assert client.ask(request("/echo", body)).body == body
+                path = self._dice.choice(["/echo", "/wsgi/echo"])
+                assert client.ask(request(path, body)).body == body
             assert client.ask(get("/failing")).status == 500
-        self.requests += count + 1
+            assert client.ask(get("/wsgi/failing")).status == 500
+        self.requests += count + 2
 
     def _broken(self, count: int) -> None:
         for case in self._dice.sample(REJECT, count):
@@ -168,6 +183,7 @@ class Rounds:
             get("/hello")[:-2],
             post("/echo", b"x" * 100)[:-1],
             post("/echo", b"x" * 200_000)[:-1],
+            post("/wsgi", b"x" * 200_000)[:-1],
             get("/large") * 3,
             get("/megabyte") * 3,
             get("/hello") * 50,

@@ -16,6 +16,11 @@ from typing import Any
 
 import cffi
 
+from pyrs._request_parts import RequestSettings
+from pyrs._wsgi_parts import environ_template
+from pyrs.form import FormLimits
+from pyrs.forwarded import TrustedProxies
+
 from .library import CACHE, CSRC, compile_library, load, sanitizer_options
 
 HERE = Path(__file__).parent
@@ -182,6 +187,21 @@ def endpoint_of(
         built.lib.endpoint_free(endpoint)
 
 
+@contextmanager
+def wsgi_endpoint_of(
+    application: Callable[..., object], built: Built | None = None
+) -> Iterator[Any]:
+    built = built or build()
+    environ = environ_template(sys.stderr, multithread=True)
+    settings = RequestSettings(TrustedProxies(), FormLimits(1, 1, 1, 1))
+    address = built.bridge.wsgi_endpoint(application, "main:app", environ, settings)
+    endpoint = built.ffi.cast("struct pyrs_endpoint *", address)
+    try:
+        yield endpoint
+    finally:
+        built.lib.endpoint_free(endpoint)
+
+
 def _answer(built: Built, seen: Any) -> Answer:
     def text(piece: Any) -> bytes:
         return (
@@ -245,6 +265,15 @@ def ask_often(handler: Callable[..., object], count: int, **parts: Any) -> None:
         built.lib.ask_often(endpoint, memory.request, count)
 
 
+def ask_application_often(
+    application: Callable[..., object], count: int, **parts: Any
+) -> None:
+    built = build()
+    memory = Memory(built, Made(**parts))
+    with wsgi_endpoint_of(application) as endpoint:
+        built.lib.ask_often(endpoint, memory.request, count)
+
+
 def ask_on_threads(
     handler: Callable[..., object], threads: int, count: int, **parts: Any
 ) -> None:
@@ -255,10 +284,13 @@ def ask_on_threads(
 
 
 def nanoseconds_per_call(
-    handler: Callable[..., object], count: int, **parts: Any
+    handler: Callable[..., object], count: int, *, wsgi: bool = False, **parts: Any
 ) -> float:
-    """Of the shipped build, attaching included, 64 requests to an attach."""
+    """Of the shipped build, attaching included, 64 requests to an attach; `handler` is
+    a WSGI application if `wsgi`."""
     built = build(fast=True)
     memory = Memory(built, Made(**parts))
-    with endpoint_of(handler, built=built) as endpoint:
+    with (
+        wsgi_endpoint_of(handler, built) if wsgi else endpoint_of(handler, built=built)
+    ) as endpoint:
         return float(built.lib.ask_often(endpoint, memory.request, count)) / count

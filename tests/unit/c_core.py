@@ -37,14 +37,18 @@ SOURCES = [
     "csrc/net/timeout.c",
     "csrc/serve/body.c",
     "csrc/serve/error.c",
+    "csrc/serve/folder.c",
+    "csrc/serve/folder_walk.c",
     "csrc/serve/listing*.c",
     "csrc/serve/log.c",
+    "csrc/serve/media_types.c",
     "csrc/serve/method_set.c",
     "csrc/serve/page_text.c",
     "csrc/serve/resource.c",
     "csrc/serve/route_pattern.c",
     "csrc/serve/router.c",
     "csrc/serve/slice_map.c",
+    "csrc/serve/static_path.c",
     "tests/unit/kit.c",
 ]
 
@@ -65,6 +69,7 @@ HEADERS = [
     "http/field_lines.h",
     "http/cgi_head.h",
     "http/media_type.h",
+    "http/accept_encoding.h",
     "http/scan.h",
     "http/utf8.h",
     "net/list.h",
@@ -74,9 +79,12 @@ HEADERS = [
     "net/output.h",
     "serve/body.h",
     "serve/listing.h",
+    "serve/folder.h",
     "serve/log.h",
+    "serve/media_types.h",
     "serve/page_text.h",
     "serve/router.h",
+    "serve/static_path.h",
     "../tests/unit/kit.h",
 ]
 
@@ -122,6 +130,7 @@ def _libuv(question: str) -> list[str]:
 # What the headers want of the system's, as far as cffi can read it.
 SYSTEM_HEADERS = {
     **dict.fromkeys(("stdbool", "stddef", "stdint", "string", "assert"), ""),
+    "limits": "#define PATH_MAX 4096\n",
     "stdatomic": "#define _Atomic\n",
     "sys/stat": "struct stat;\n",
     "sys/uio": "struct iovec { void *iov_base; size_t iov_len; };\n",

@@ -4,7 +4,7 @@ Input always ends at a guard page, so a parser that reads past it crashes the te
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -463,18 +463,24 @@ class Judged:
     range: bytes
 
 
-def judge_conditions(request: bytes, current: Current) -> Judged:
-    """What the conditional headers of a whole head come to."""
+def _whole_head(request: bytes) -> tuple[Any, Any]:
+    """A struct request_head and the buffer that it refers to."""
     limits = ffi.new("struct head_limits *", (8192, 32768, 100))
     headers = ffi.new("struct header[]", 100)
     head = ffi.new("struct request_head *", {"headers": headers})
+    _kept.append(headers)
     buffer = slice_(request)
     progress, reject = ffi.new("struct head_progress *"), ffi.new("struct reject *")
     result = lib.request_head_parse(buffer, limits, progress, head, reject)
     assert result == lib.HEAD_DONE
+    return head, buffer.bytes
 
+
+def judge_conditions(request: bytes, current: Current) -> Judged:
+    """What the conditional headers of a whole head come to."""
+    head, buffer = _whole_head(request)
     conditions = ffi.new("struct conditions *")
-    lib.conditions_read(head, buffer.bytes, conditions)
+    lib.conditions_read(head, buffer, conditions)
     validators = ffi.new(
         "struct validators *",
         (kept_slice(current.entity_tag), current.last_modified, current.now),
@@ -483,6 +489,19 @@ def judge_conditions(request: bytes, current: Current) -> Judged:
         OUTCOMES[lib.conditions_evaluate(conditions, validators)],
         bytes_of(lib.conditions_range(conditions, validators)),
     )
+
+
+CODINGS = ("br", "zstd", "gzip", "identity")
+
+
+def choose_coding(fields: list[str], available: Collection[str]) -> str | None:
+    """What a client with those Accept-Encoding lines gets; None: nothing it takes."""
+    lines = "".join(f"Accept-Encoding: {field}\r\n" for field in fields)
+    request = f"GET / HTTP/1.1\r\nHost: a\r\n{lines}Accept: gzip\r\n\r\n"
+    head, buffer = _whole_head(request.encode())
+    bits = sum(1 << CODINGS.index(name) for name in available)
+    chosen = lib.accept_encoding_choose(head, buffer, bits)
+    return None if chosen == lib.CODING_COUNT else CODINGS[chosen]
 
 
 def parse_range(value: bytes, length: int) -> list[tuple[int, int]] | None:

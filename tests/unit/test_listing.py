@@ -393,7 +393,7 @@ def test_the_fields_allow_the_style_of_the_page_and_nothing_else(
     style = listing(tmp_path).style.encode()
     hashed = base64.b64encode(hashlib.sha256(style).digest()).decode()
     assert bytes_of(lib.listing_fields()).decode() == (
-        "Content-Security-Policy: default-src 'none'; img-src 'self'; "
+        "Content-Security-Policy: default-src 'none'; img-src data:; "
         f"style-src 'sha256-{hashed}'; base-uri 'none'; form-action 'none'\r\n"
         "Cache-Control: no-cache\r\n"
     )

@@ -22,7 +22,7 @@ from tests.kit import RunningServer, plain_environment, running_application
 __all__ = ["APPLICATIONS", "TIMEOUT", "application", "copy_application", "curl", "run"]
 
 APPLICATIONS = Path(__file__).with_name("sites")
-TIMEOUT = 60  # seconds; awaited, never slept
+TIMEOUT = 150  # seconds; awaited, never slept
 
 
 def copy_application(name: str, folder: Path) -> Path:

@@ -70,6 +70,16 @@ def test_one_thread_is_enough_for_an_application_that_is_not_made_for_more(
         assert server.inside("main.most") == 1
 
 
+def test_a_client_that_sends_slowly_holds_no_thread(tmp_path: Path) -> None:
+    with site(tmp_path, "--threads", "1") as server, server.connect() as slow:
+        head = get("/slow", "Content-Length: 1000000", method="POST")
+        slow.send(head, b"x" * 600_000)
+        wait_until(lambda: server.counter("bytes_received") > 600_000, "it has come")
+        assert server.ask(get("/quick")).status == 200
+        slow.send(b"x" * 400_000)
+        assert slow.response().status == 200
+
+
 def test_without_the_option_quick_requests_stay_on_the_event_loop(
     tmp_path: Path,
 ) -> None:

@@ -1,0 +1,195 @@
+"""Files that change: between requests, and while they are sent."""
+
+import os
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.kit import Client, RunningServer, Serve, get, measures_memory, wait_until
+
+MIB = 1 << 20
+
+
+@pytest.fixture
+def server(serve: Serve) -> RunningServer:
+    running = serve("", {"/": {"static": "."}})
+    (running.folder / "small").write_bytes(b"first")
+    (running.folder / "large").write_bytes(b"first" * 20_000)
+    return running
+
+
+def content(name: str, text: bytes) -> bytes:
+    return text * (20_000 if name == "large" else 1)
+
+
+def rewrite(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+
+
+def replace(path: Path, data: bytes) -> None:
+    other = path.with_name("other")
+    other.write_bytes(data)
+    other.replace(path)
+
+
+def rewrite_in_the_past(path: Path, data: bytes) -> None:
+    """As cp -p and rsync do: its time tells nothing."""
+    facts = path.stat()
+    path.write_bytes(data)
+    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+
+
+CHANGES = [rewrite, replace, rewrite_in_the_past]
+
+
+@pytest.mark.parametrize("name", ["small", "large"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_changed_file_is_noticed_within_a_second(
+    server: RunningServer, name: str, change: Callable[[Path, bytes], None]
+) -> None:
+    with server.connect() as client:
+
+        def body() -> bytes:
+            return client.ask(get(f"/{name}")).body
+
+        def is_body(expected: bytes) -> bool:
+            return body() == expected
+
+        assert body() == body() == content(name, b"first")
+        for text in (b"other", b"third"):
+            new = content(name, text)
+            change(server.folder / name, new)
+            changed = time.monotonic()
+            wait_until(partial(is_body, new))
+            # The second is the server's; the rest is this machine's.
+            assert time.monotonic() - changed < 20
+
+
+@pytest.mark.parametrize("name", ["small", "large"])
+def test_a_file_that_is_gone_is_not_there(server: RunningServer, name: str) -> None:
+    with server.connect() as client:
+        assert client.ask(get(f"/{name}")).status == 200
+        (server.folder / name).unlink()
+        wait_until(lambda: client.ask(get(f"/{name}")).status == 404)
+        (server.folder / name).write_bytes(b"again")
+        assert client.ask(get(f"/{name}")).body == b"again"
+
+
+def test_a_sibling_that_comes_and_goes_is_noticed(server: RunningServer) -> None:
+    sibling = server.folder / "small.gz"
+
+    def coding() -> list[str]:
+        answer = client.ask(get("/small", "Accept-Encoding: gzip"))
+        assert answer.all("Vary") == ["Accept-Encoding"] * (answer.body != b"first")
+        return answer.all("Content-Encoding")
+
+    with server.connect() as client:
+        assert coding() == []
+        sibling.write_bytes(b"in gzip")
+        wait_until(lambda: coding() == ["gzip"])
+        sibling.unlink()
+        wait_until(lambda: coding() == [])
+
+
+def test_a_new_file_is_there_at_once(server: RunningServer) -> None:
+    with server.connect() as client:
+        assert client.ask(get("/new")).status == 404
+        (server.folder / "new").write_bytes(b"new")
+        assert client.ask(get("/new")).body == b"new"
+
+
+# ---- while they are sent ----
+
+
+@pytest.fixture
+def large(server: RunningServer) -> Path:
+    path = server.folder / "huge"
+    path.write_bytes(b"a" * (30 * MIB))
+    return path
+
+
+def begin(server: RunningServer) -> Client:
+    client = server.connect(small_window=True)
+    client.send(get("/huge"))
+    assert b"Content-Length: 31457280\r\n" in client.receive()
+    return client
+
+
+def truncate(path: Path) -> None:
+    os.truncate(path, 10 * MIB)
+
+
+def truncate_and_grow(path: Path) -> None:
+    os.truncate(path, 10 * MIB)
+    os.truncate(path, 30 * MIB)
+
+
+def overwrite(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(20 * MIB)
+        file.write(b"b" * MIB)
+
+
+def rewrite_larger(path: Path) -> None:
+    path.write_bytes(b"b" * (31 * MIB))
+
+
+@pytest.mark.parametrize(
+    "change", [truncate, truncate_and_grow, overwrite, rewrite_larger]
+)
+def test_a_file_that_is_written_to_meanwhile_cuts_the_connection(
+    server: RunningServer, large: Path, change: Callable[[Path], None]
+) -> None:
+    with begin(server) as client:
+        change(large)
+        received = len(client.unread)
+        try:
+            while data := client.socket.recv(MIB):
+                received += len(data)
+        except ConnectionError:
+            pass
+        assert received < 30 * MIB
+    server.expect_log("a file changed or could not be read while it was being sent")
+    answer = server.ask(get("/huge"))
+    assert answer.body == large.read_bytes()
+
+
+def test_a_file_that_is_replaced_meanwhile_is_sent_as_it_was(
+    server: RunningServer, large: Path
+) -> None:
+    with begin(server) as client:
+        replace(large, b"b" * 100)
+        assert client.response().body == b"a" * (30 * MIB)
+
+
+@measures_memory
+def test_many_large_files_leave_few_descriptors(server: RunningServer) -> None:
+    names = [f"many-{number}" for number in range(200)]
+    for name in names:
+        (server.folder / name).write_bytes(b"x" * 20_000)
+    with server.connect() as client:
+        for name in names:
+            assert client.ask(get(f"/{name}")).status == 200
+        assert len(server.descriptors()) < len(server.descriptors_at_start) + 100
+        # Those that nobody asks for are closed; the connection stays.
+        wait_until(
+            lambda: len(server.descriptors()) == len(server.descriptors_at_start) + 1
+        )
+
+
+def test_what_is_held_ready_costs_no_allocation_and_keeps_its_order(
+    server: RunningServer,
+) -> None:
+    batch = [get("/small"), get("/large"), get("/small", "If-None-Match: *")] * 16
+    bodies = [b"first", b"first" * 20_000, b""] * 16
+    with server.connect() as client:
+        for _ in range(3):
+            client.send(b"".join(batch))
+            assert [answer.body for answer in client.responses(48)] == bodies
+        before = server.counter("allocations")
+        client.send(get("/small") * 16)
+        assert [answer.body for answer in client.responses(16)] == [b"first"] * 16
+        assert server.counter("allocations") - before <= 4  # a second may have passed

@@ -1,0 +1,166 @@
+"""What WSGI applications leave behind in the bridge: nothing. The behaviour of the
+endpoint is tested behind a real server (tests/wsgi)."""
+
+import gc
+import io
+import sys
+import tempfile
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from .bridge_kit import ask_application_often, build, wsgi_endpoint_of
+
+CALLS = 10_000
+Start = Callable[..., Any]
+HEADERS = [("Content-Type", "text/plain"), ("X-A", "b")]
+
+
+def _start(start_response: Start, *headers: tuple[str, str]) -> Any:
+    return start_response("200 OK", [*HEADERS, *headers])
+
+
+def _generator(environ: Any, start_response: Start) -> Any:
+    _start(start_response)
+    yield b""
+    yield b"a"
+    yield b"b" * 20_000
+
+
+def _again(environ: Any, start_response: Start) -> list[bytes]:
+    _start(start_response)
+    try:
+        raise LookupError("again")
+    except LookupError:
+        start_response("500 Oops", HEADERS, sys.exc_info())
+    return [b"x"]
+
+
+def _raises(environ: Any, start_response: Start) -> list[bytes]:
+    _start(start_response)
+    raise LookupError("application")
+
+
+def _raises_later(environ: Any, start_response: Start) -> Any:
+    _start(start_response)
+    yield b"x"
+    raise LookupError("later")
+
+
+def _refused(environ: Any, start_response: Start) -> list[bytes]:
+    start_response("200 OK", [("X-A", "a\n")])
+    return []
+
+
+def _cycle(environ: Any, start_response: Start) -> list[bytes]:
+    environ["self"] = environ
+    environ["start_response"] = _start(start_response)
+    return [b"x"]
+
+
+def _kept(environ: Any, start_response: Start, keep: Any = [None]) -> list[bytes]:  # noqa: B006
+    keep[0] = (environ, start_response, _start(start_response))
+    return [b"x"]
+
+
+def _writes(environ: Any, start_response: Start) -> list[bytes]:
+    write = _start(start_response)
+    write(b"a")
+    write(b"b" * 20_000)
+    return [b"c"]
+
+
+def _file(environ: Any, start_response: Start) -> Any:
+    _start(start_response)
+    return environ["wsgi.file_wrapper"](io.BytesIO(b"x" * 10_000))
+
+
+def _reads(environ: Any, start_response: Start) -> list[bytes]:
+    stream = environ["wsgi.input"]
+    _start(start_response)
+    return [stream.readline(3), stream.readline(), *stream.readlines(), stream.read()]
+
+
+APPLICATIONS: dict[str, Callable[[Any, Any], Any]] = {
+    "list": lambda environ, start: _start(start) and [b"x" * len(environ)],
+    "large list": lambda environ, start: _start(start) and [bytes(20_000)] * 2,
+    "empty list": lambda environ, start: _start(start) and [],
+    "with a length": lambda _, start: _start(start, ("Content-Length", "3")) and [b"x"],
+    "cut": lambda _, start: _start(start, ("Content-Length", "3")) and [b"four"],
+    "generator": _generator,
+    "write": _writes,
+    "file wrapper": _file,
+    "input": _reads,
+    "again": _again,
+    "raises": _raises,
+    "raises later": _raises_later,
+    "refused header": _refused,
+    "no start": lambda environ, start_response: [b"x"],
+    "no body": lambda environ, start: _start(start) and None,
+    "text": lambda environ, start: _start(start) and ["text"],
+    "cycle": _cycle,
+    "kept": _kept,
+}
+
+
+@pytest.mark.parametrize("kind", APPLICATIONS)
+def test_ten_thousand_answers_leave_nothing_behind(kind: str) -> None:
+    parts: dict[str, Any] = {
+        "path": "/größe",
+        "query": "a=1",
+        "body": b"first line\nsecond\nthird",
+        "headers": [("Host", "h"), ("X-Same", "1"), ("X-Same", "2"), ("X_A", "b")],
+        "room": 20_000,
+    }
+    application = APPLICATIONS[kind]
+    ask_application_often(application, CALLS // 10, **parts)
+    # The interpreter itself grows now and then; a leak would show in every round.
+    assert min(growth(application, parts) for _ in range(3)) < CALLS // 100
+
+
+def growth(application: Any, parts: dict[str, Any]) -> int:
+    """Blocks of memory that CALLS answers leave behind."""
+    gc.collect()
+    before = sys.getallocatedblocks()
+    ask_application_often(application, CALLS, **parts)
+    gc.collect()
+    return sys.getallocatedblocks() - before
+
+
+def test_an_endpoint_holds_its_application_until_it_is_freed() -> None:
+    class Application:
+        def __call__(self, environ: Any, start_response: Start) -> list[bytes]:
+            return []
+
+    application = Application()
+    reference = weakref.ref(application)
+    with wsgi_endpoint_of(application):
+        del application
+        gc.collect()
+        assert reference() is not None
+    gc.collect()
+    assert reference() is None
+
+
+def test_an_endpoint_holds_the_module() -> None:
+    module = build().bridge
+    before = sys.getrefcount(module)
+    with wsgi_endpoint_of(lambda environ, start_response: []):
+        during = sys.getrefcount(module)
+    after = sys.getrefcount(module)
+    assert (during - before, after - before) == (1, 0)
+
+
+def test_a_file_wrapper_holds_its_file_and_lets_go() -> None:
+    wrapper = build().bridge.FileWrapper
+    for _ in range(3):
+        file = tempfile.TemporaryFile()  # noqa: SIM115
+        reference = weakref.ref(file)
+        wrapped = wrapper(file, 10)
+        del file
+        assert reference() is not None
+        wrapped.close()
+        del wrapped
+        assert reference() is None

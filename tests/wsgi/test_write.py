@@ -1,0 +1,212 @@
+"""PEP 3333, "The write() Callable"."""
+
+import pytest
+
+from tests.kit import Client, RunningServer, Serve, get, measures_memory, wait_until
+
+from .applications import routes
+from .test_bodies import raw
+
+CODE = """
+import sys
+from collections import Counter
+
+counts = Counter()
+
+def hello(environ, start_response):
+    start_response("200 OK", [])
+    return [b"Hello, World!"]
+
+def writes(environ, start_response):
+    write = start_response("200 OK", [("X-A", "b")])
+    write(b"")
+    write(b"one ")
+    write(b"two ")
+    return [b"three ", b"four"]
+
+def only_writes(environ, start_response):
+    start_response("200 OK", [("Content-Length", "3")])(b"one")
+    return []
+
+def writes_nothing(environ, start_response):
+    start_response("200 OK", [])(b"")
+    return []
+
+def writes_too_much(environ, start_response):
+    write = start_response("200 OK", [("Content-Length", "5")])
+    write(b"1234")
+    write(b"5678")
+    write(b"9")
+    return [b"10"]
+
+def writes_too_little(environ, start_response):
+    start_response("200 OK", [("Content-Length", "50")])(b"1234")
+    return []
+
+def writes_text(environ, start_response):
+    start_response("200 OK", [])("text")
+    return []
+
+def writes_and_raises(environ, start_response):
+    start_response("200 OK", [])(b"one")
+    raise LookupError("after it wrote")
+
+def writes_and_returns_none(environ, start_response):
+    start_response("200 OK", [])(b"one")
+
+def writes_and_starts_again(environ, start_response):
+    start_response("200 OK", [])(b"one")
+    try:
+        raise LookupError("too late")
+    except LookupError:
+        start_response("500 Oops", [], sys.exc_info())
+    return [b"never"]
+
+def writes_in_a_generator(environ, start_response):
+    write = start_response("200 OK", [])
+    write(b"0")
+    def body():
+        yield b"1"
+        write(b"2")
+        yield b"3"
+    return body()
+
+def writes_much(environ, start_response):
+    write = start_response("200 OK", [])
+    for _ in range(int(environ["QUERY_STRING"])):
+        write(bytes(100_000))
+        counts["written"] += 1
+    counts["finished"] += 1
+    return []
+"""
+PATIENT = {"send": 600, "idle": 600, "body": 600, "head": 600}
+MIB = 1 << 20
+
+everywhere = pytest.mark.parametrize("run", ["auto", "thread"])
+
+
+@pytest.fixture(scope="module")
+def servers_by_run(serve_module: Serve) -> dict[str, RunningServer]:
+    return {
+        run: serve_module(CODE, routes(CODE, run=run), timeouts=PATIENT)
+        for run in ["auto", "thread"]
+    }
+
+
+@pytest.fixture
+def server(servers_by_run: dict[str, RunningServer], run: str) -> RunningServer:
+    server = servers_by_run[run]
+    server.inside("main.counts.clear()")
+    return server
+
+
+@everywhere
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/writes", b"one two three four"),
+        ("/only_writes", b"one"),
+        ("/writes_nothing", b""),
+        ("/writes_in_a_generator", b"0123"),
+    ],
+)
+def test_what_is_written_comes_before_what_is_returned(
+    server: RunningServer, path: str, body: bytes
+) -> None:
+    with server.connect() as client:
+        for _ in range(3):
+            assert client.ask(get(path)).body == body
+            assert client.ask(get("/hello")).body == b"Hello, World!"
+
+
+@everywhere
+def test_to_head_nothing_is_written(server: RunningServer) -> None:
+    client = server.connect()
+    text = raw(client, get("/writes", "Connection: close", method="HEAD"))
+    assert text.startswith(b"HTTP/1.1 200 OK")
+    assert text.endswith(b"\r\n\r\n")
+
+
+@everywhere
+def test_writing_more_than_content_length_is_cut(server: RunningServer) -> None:
+    with server.connect() as client:
+        assert client.ask(get("/writes_too_much")).body == b"12345"
+        assert client.ask(get("/hello")).body == b"Hello, World!"
+    server.expect_log("the body is longer than its Content-Length: cut there")
+
+
+@everywhere
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("/writes_too_little", "shorter than announced: the connection is cut"),
+        ("/writes_and_raises", "raised:.*LookupError: after it wrote"),
+        ("/writes_and_returns_none", "'NoneType' object is not iterable"),
+        ("/writes_and_starts_again", "raised:.*LookupError: too late"),
+    ],
+)
+def test_a_fault_after_it_cuts_the_connection(
+    server: RunningServer, path: str, message: str
+) -> None:
+    text = raw(server.connect(), get(path) + get("/hello"))
+    assert text.count(b"HTTP/1.1") == 1
+    assert b"1234" in text or b"one" in text
+    server.expect_log(message)
+
+
+@everywhere
+def test_only_bytes_can_be_written(server: RunningServer) -> None:
+    assert server.ask(get("/writes_text")).status == 500
+    server.expect_log("TypeError: an item of type str: the body has to be bytes")
+
+
+@everywhere
+def test_a_slow_reader_gets_all_of_it(server: RunningServer) -> None:
+    client = server.connect(small_window=True)
+    client.send(get("/writes_much?30"))
+    wait_until(lambda: counted(server, "written") > 0)
+    assert server.ask(get("/hello")).body == b"Hello, World!"
+    assert client.response().body == bytes(3_000_000)
+    wait_until(lambda: counted(server, "finished") == 1)
+
+
+@measures_memory
+@everywhere
+def test_a_reader_that_stops_makes_the_writer_wait(server: RunningServer) -> None:
+    before = server.resident_bytes()
+    client = server.connect(small_window=True)
+    client.send(get("/writes_much?1000"))
+    wait_until(lambda: _is_calm(server))
+    assert server.resident_bytes() - before < 8 * MIB
+    assert server.ask(get("/hello")).body == b"Hello, World!"
+    client.abort()
+    wait_until(lambda: counted(server, "finished") == 1)
+
+
+@everywhere
+def test_a_client_that_goes_does_not_stop_the_application(
+    server: RunningServer,
+) -> None:
+    client = server.connect(small_window=True)
+    client.send(get("/writes_much?300"))
+    assert client.receive()
+    Client.abort(client)
+    wait_until(lambda: counted(server, "finished") == 1)
+    assert server.ask(get("/hello")).body == b"Hello, World!"
+
+
+def test_a_loop_that_is_never_handed_on_takes_what_is_written(serve: Serve) -> None:
+    server = serve(CODE, routes(CODE), handoff_after=0, timeouts=PATIENT)
+    client = server.connect()
+    client.send(get("/writes_much?30"))
+    assert client.response().body == bytes(3_000_000)
+
+
+def counted(server: RunningServer, name: str) -> int:
+    return int(server.inside(f"main.counts[{name!r}]"))
+
+
+def _is_calm(server: RunningServer) -> bool:
+    """No more is written, as far as one can tell."""
+    seen = [counted(server, "written") for _ in range(20)]
+    return seen[0] > 0 and len(set(seen)) == 1
