@@ -320,8 +320,6 @@ def _add_route(file: ProjectFile, server: Server, key: str, entry: Entry) -> Non
         _add_native(file, server, entry)
     elif isinstance(entry.static, str):
         _add_static(file, server, entry)
-    elif isinstance(entry.cgi, str):
-        _add_cgi(file, server, entry)
     elif isinstance(entry.wsgi, str):
         _add_wsgi(file, server, entry)
     elif isinstance(entry.cgi, str):
@@ -358,16 +356,6 @@ def _add_static(file: ProjectFile, server: Server, entry: Entry) -> None:
     if _is_whole(entry):
         options = {name: getattr(entry, name) for name in STATIC_OPTIONS}
         server.add_static(entry.path, folder, **options)
-
-
-def _add_cgi(file: ProjectFile, server: Server, entry: Entry) -> None:
-    assert isinstance(entry.cgi, str)
-    folder = file.folder / entry.cgi
-    if not folder.is_dir():
-        raise Missing("cgi", f"there is no folder {folder}")
-    if _is_whole(entry):
-        options = entry_cgi_options(entry)
-        server.add_cgi(entry.path, folder, _methods(entry), options)
 
 
 def _add_wsgi(file: ProjectFile, server: Server, entry: Entry) -> None:
