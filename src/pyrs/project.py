@@ -360,16 +360,6 @@ def _add_static(file: ProjectFile, server: Server, entry: Entry) -> None:
         server.add_static(entry.path, folder, **options)
 
 
-def _add_cgi(file: ProjectFile, server: Server, entry: Entry) -> None:
-    assert isinstance(entry.cgi, str)
-    folder = file.folder / entry.cgi
-    if not folder.is_dir():
-        raise Missing("cgi", f"there is no folder {folder}")
-    if _is_whole(entry):
-        options = entry_cgi_options(entry)
-        server.add_cgi(entry.path, folder, _methods(entry), options)
-
-
 def _add_wsgi(file: ProjectFile, server: Server, entry: Entry) -> None:
     assert isinstance(entry.wsgi, str)
     application = find_application(file.folder, entry.wsgi)
