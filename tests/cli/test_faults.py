@@ -106,6 +106,10 @@ def python(module: str, handler: str, owner: str = "", path: str = "/") -> str:
             "modules[0].native: there is no file {folder}/none.so",
         ),
         (
+            '"path": "/", "cgi": ".", "preload": ["json"]',
+            'modules[0].preload: this needs "warm": true beside it',
+        ),
+        (
             '"path": "/", "static": "./none"',
             "modules[0].static: there is no folder {folder}/none",
         ),

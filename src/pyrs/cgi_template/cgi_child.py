@@ -207,7 +207,9 @@ def _flush_standard() -> bool:
         if sys.stdout and not sys.stdout.closed:
             sys.stdout.flush()
     except BaseException as error:
-        print(f"Exception ignored in: {sys.stdout!r}", file=sys.stderr)
+        is_new = sys.version_info >= (3, 13)
+        what = "on flushing sys.stdout:" if is_new else f"in: {sys.stdout!r}"
+        print(f"Exception ignored {what}", file=sys.stderr)
         _print(error.with_traceback(None))
         return False
     if sys.stderr:
