@@ -7,14 +7,14 @@
 
 /* One environ while it is made. */
 struct making {
-    struct environ *environ;
+    struct environ *prepared;
     struct pyrs_exchange *exchange;
     PyObject *dict;
 };
 
 static bool set(const struct making *making, enum environ_key key, PyObject *value)
 {
-    PyObject *const *keys = making->environ->state->environ_names.keys;
+    PyObject *const *keys = making->prepared->state->environ_names.keys;
 
     return PyDict_SetItem(making->dict, keys[key], value) == 0;
 }
@@ -70,47 +70,48 @@ static bool is_text(PyObject *text, struct pyrs_slice bytes)
            memcmp(PyUnicode_1BYTE_DATA(text), bytes.bytes, bytes.length) == 0;
 }
 
-static bool keep(struct environ *environ, enum environ_key key, struct pyrs_slice bytes)
+static bool keep(struct environ *prepared, enum environ_key key,
+                 struct pyrs_slice bytes)
 {
     PyObject *text;
     bool done;
 
-    if (is_text(environ->last[key], bytes))
+    if (is_text(prepared->last[key], bytes))
         return true;
     text = path_text(bytes);
-    environ->last[key] = NULL;
-    done = text && PyDict_SetItem(environ->template,
-                                  environ->state->environ_names.keys[key], text) == 0;
+    prepared->last[key] = NULL;
+    done = text && PyDict_SetItem(prepared->template,
+                                  prepared->state->environ_names.keys[key], text) == 0;
     if (done && !memchr(bytes.bytes, 0, bytes.length))
-        environ->last[key] = text; /* the template has it */
+        prepared->last[key] = text; /* the template has it */
     Py_XDECREF(text);
     return done;
 }
 
-static bool keep_number(struct environ *environ, enum environ_key key, uint32_t number)
+static bool keep_number(struct environ *prepared, enum environ_key key, uint32_t number)
 {
     char digits[10];
 
-    return keep(environ, key, write_number(number, digits));
+    return keep(prepared, key, write_number(number, digits));
 }
 
-static bool keep_text(struct environ *environ, enum environ_key key, const char *text)
+static bool keep_text(struct environ *prepared, enum environ_key key, const char *text)
 {
-    return keep(environ, key, (struct pyrs_slice){text, strlen(text)});
+    return keep(prepared, key, (struct pyrs_slice){text, strlen(text)});
 }
 
 /* A unix socket has no port, nor a name that a URL could have. */
-static bool keep_ends(struct environ *environ, struct pyrs_exchange *exchange)
+static bool keep_ends(struct environ *prepared, struct pyrs_exchange *exchange)
 {
     char host[PYRS_ADDRESS_BYTES];
     uint16_t port = pyrs_exchange_server(exchange, host);
 
-    if (!keep_text(environ, KEY_SERVER_NAME, port ? host : "localhost") ||
-        !keep_number(environ, KEY_SERVER_PORT, port ? port : 80))
+    if (!keep_text(prepared, KEY_SERVER_NAME, port ? host : "localhost") ||
+        !keep_number(prepared, KEY_SERVER_PORT, port ? port : 80))
         return false;
     port = pyrs_exchange_client(exchange, host);
-    return keep_text(environ, KEY_REMOTE_ADDR, host) &&
-           keep_number(environ, KEY_REMOTE_PORT, port);
+    return keep_text(prepared, KEY_REMOTE_ADDR, host) &&
+           keep_number(prepared, KEY_REMOTE_PORT, port);
 }
 
 /* What the route has of the path, without a slash at its end. */
@@ -130,7 +131,7 @@ static struct pyrs_slice script_name(const struct pyrs_exchange *exchange)
 static bool set_method(const struct making *making)
 {
     struct pyrs_slice method = pyrs_exchange_method(making->exchange);
-    PyObject *const *known = making->environ->state->methods;
+    PyObject *const *known = making->prepared->state->methods;
 
     for (int i = 0; i < KNOWN_METHOD_COUNT; i++)
         if (is_text(known[i], method))
@@ -214,7 +215,7 @@ static bool set_length(const struct making *making)
 
 static bool set_header(const struct making *making, uint32_t index)
 {
-    struct field_keys *keys = &making->environ->state->environ_names.fields;
+    struct field_keys *keys = &making->prepared->state->environ_names.fields;
     struct pyrs_slice name, value;
     struct environ_field field;
     bool done;
@@ -259,14 +260,14 @@ static bool set_told(const struct making *making, const struct origin *origin)
 
 static bool set_origin(const struct making *making)
 {
-    const struct environ *environ = making->environ;
+    const struct environ *prepared = making->prepared;
     struct facts facts = {making->exchange, NULL};
     struct origin origin;
     bool done;
 
-    if (!environ->proxies)
+    if (!prepared->proxies)
         return true;
-    if (!origin_read(&origin, environ->state, environ->proxies, &facts))
+    if (!origin_read(&origin, prepared->state, prepared->proxies, &facts))
         return false;
     done = set_told(making, &origin);
     origin_fini(&origin);
@@ -275,15 +276,15 @@ static bool set_origin(const struct making *making)
 
 /* ---- the whole ---- */
 
-PyObject *environ_make(struct environ *environ, struct pyrs_exchange *exchange,
+PyObject *environ_make(struct environ *prepared, struct pyrs_exchange *exchange,
                        struct wsgi_input *input)
 {
-    struct making making = {environ, exchange, NULL};
+    struct making making = {prepared, exchange, NULL};
 
-    if (!keep_ends(environ, exchange) ||
-        !keep(environ, KEY_SCRIPT_NAME, script_name(exchange)))
+    if (!keep_ends(prepared, exchange) ||
+        !keep(prepared, KEY_SCRIPT_NAME, script_name(exchange)))
         return NULL;
-    making.dict = PyDict_Copy(environ->template);
+    making.dict = PyDict_Copy(prepared->template);
     if (!making.dict)
         return NULL;
     if (set_request_line(&making) && set_headers(&making) && set_origin(&making) &&
@@ -293,35 +294,35 @@ PyObject *environ_make(struct environ *environ, struct pyrs_exchange *exchange,
     return NULL;
 }
 
-static bool set_empty_input(struct environ *environ)
+static bool set_empty_input(struct environ *prepared)
 {
-    PyObject *key = environ->state->environ_names.keys[KEY_INPUT];
-    PyObject *input = (PyObject *)wsgi_input_new(environ->state, NULL);
-    bool done = input && PyDict_SetItem(environ->template, key, input) == 0;
+    PyObject *key = prepared->state->environ_names.keys[KEY_INPUT];
+    PyObject *input = (PyObject *)wsgi_input_new(prepared->state, NULL);
+    bool done = input && PyDict_SetItem(prepared->template, key, input) == 0;
 
     Py_XDECREF(input);
     return done;
 }
 
-bool environ_init(struct environ *environ, struct module_state *state,
+bool environ_init(struct environ *prepared, struct module_state *state,
                   PyObject *template, PyObject *settings)
 {
     PyObject *proxies = PyObject_GetAttr(settings, state->name_trusted_proxies);
     int are_there = proxies ? PyObject_IsTrue(proxies) : -1;
 
-    *environ = (struct environ){.state = state};
+    *prepared = (struct environ){.state = state};
     if (are_there > 0)
-        environ->proxies = Py_NewRef(proxies);
+        prepared->proxies = Py_NewRef(proxies);
     Py_XDECREF(proxies);
-    environ->template = are_there < 0 ? NULL : PyDict_Copy(template);
-    if (environ->template && set_empty_input(environ))
+    prepared->template = are_there < 0 ? NULL : PyDict_Copy(template);
+    if (prepared->template && set_empty_input(prepared))
         return true;
-    environ_fini(environ);
+    environ_fini(prepared);
     return false;
 }
 
-void environ_fini(struct environ *environ)
+void environ_fini(struct environ *prepared)
 {
-    Py_CLEAR(environ->template);
-    Py_CLEAR(environ->proxies);
+    Py_CLEAR(prepared->template);
+    Py_CLEAR(prepared->proxies);
 }

@@ -18,12 +18,12 @@ struct environ {
 };
 
 /* `settings` is pyrs._request_parts.RequestSettings. False with an exception set. */
-bool environ_init(struct environ *environ, struct module_state *state,
+bool environ_init(struct environ *prepared, struct module_state *state,
                   PyObject *template, PyObject *settings);
-void environ_fini(struct environ *environ);
+void environ_fini(struct environ *prepared);
 
 /* Of a request; `input` is its body, or NULL. NULL with an exception set. */
-PyObject *environ_make(struct environ *environ, struct pyrs_exchange *exchange,
+PyObject *environ_make(struct environ *prepared, struct pyrs_exchange *exchange,
                        struct wsgi_input *input);
 
 #endif

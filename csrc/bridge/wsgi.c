@@ -299,15 +299,15 @@ static bool send_file(struct stream *stream, struct pyrs_exchange *exchange)
  */
 static PyObject *call(struct wsgi *wsgi, struct start_response *start)
 {
-    PyObject *environ = environ_make(&wsgi->environ, start->exchange, start->input);
-    PyObject *arguments[3] = {NULL, environ, (PyObject *)start};
+    PyObject *dict = environ_make(&wsgi->environ, start->exchange, start->input);
+    PyObject *arguments[3] = {NULL, dict, (PyObject *)start};
     PyObject *result;
 
-    if (!environ)
+    if (!dict)
         return NULL;
     result = PyObject_Vectorcall(wsgi->application, arguments + 1,
                                  2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
-    Py_DECREF(environ);
+    Py_DECREF(dict);
     return result;
 }
 
