@@ -25,7 +25,6 @@ import click
 import msgspec.inspect
 
 import pyrs
-from pyrs.compress_report import compress_folder
 from pyrs.config import Entry, Project
 from pyrs.errors import PyrsError
 from pyrs.new import new_project
@@ -321,6 +320,8 @@ def compress_command(
 ) -> None:
     """Make siblings of the files in a FOLDER (.br, .zst and .gz) that a static entry
     sends to clients that take them."""
+    from pyrs.compress_report import compress_folder  # what a server has no use for
+
     compress_folder(folder, threads=threads, force=force, every=verbose)
 
 

@@ -440,8 +440,9 @@ class CgiOptions(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_onl
         bool,
         Meta(
             description="Runs Python scripts as forks of a process that has loaded "
-            "their interpreter, the one of their first line, and `pyrs.cgi`: ten times "
-            "as fast as a fresh process for each. Other programs are run as ever."
+            "their interpreter, the one of their first line, and `pyrs.cgi`, which "
+            "costs a fraction of a fresh process for each. Other programs are run as "
+            "ever."
         ),
     ] = False
     preload: Annotated[
