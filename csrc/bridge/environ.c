@@ -47,13 +47,13 @@ static struct pyrs_slice write_number(uint32_t number, char out[10])
 /* The bytes of a path as characters; the NUL for an encoded slash is a slash again. */
 static PyObject *path_text(struct pyrs_slice path)
 {
-    PyObject *text = latin1(path);
+    PyObject *raw = latin1(path), *text;
     char *bytes;
 
-    if (!text || path.length == 0 || !memchr(path.bytes, 0, path.length))
-        return text;
-    Py_DECREF(text);
-    text = PyUnicode_New((Py_ssize_t)path.length, 0xff);
+    if (!raw || path.length == 0 || !memchr(path.bytes, 0, path.length))
+        return raw;
+    text = PyUnicode_New((Py_ssize_t)path.length, PyUnicode_MAX_CHAR_VALUE(raw));
+    Py_DECREF(raw);
     if (!text)
         return NULL;
     bytes = (char *)PyUnicode_1BYTE_DATA(text);

@@ -1,7 +1,8 @@
 /* environ.h - the environ of a WSGI request (PEP 3333).
  *
- * Made once per endpoint as far as it is the same for all requests (src/pyrs/wsgi.py
- * says what stands there), and copied for each; only what the request changes is set.
+ * Made once per endpoint as far as it is the same for all requests
+ * (src/pyrs/_wsgi_parts.py says what stands there), and copied for each; only what the
+ * request changes is set.
  */
 #ifndef PYRS_BRIDGE_ENVIRON_H
 #define PYRS_BRIDGE_ENVIRON_H

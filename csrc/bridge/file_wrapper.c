@@ -76,7 +76,9 @@ static bool open_part(int descriptor, long long offset, struct pyrs_file *file)
     struct stat facts;
     int own;
 
-    if (fstat(descriptor, &facts) < 0 || !S_ISREG(facts.st_mode) || offset < 0)
+    /* What has no size, as in /proc, may have bytes all the same: it is read. */
+    if (fstat(descriptor, &facts) < 0 || !S_ISREG(facts.st_mode) || offset < 0 ||
+        facts.st_size == 0)
         return false;
     own = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
     if (own < 0)

@@ -112,10 +112,21 @@ static void respond(struct stream *stream, struct pyrs_exchange *exchange,
     stream_close(stream, exchange);
 }
 
+/* What an application leaves empty for HEAD says nothing of the length of GET's answer,
+ * so none is told (RFC 9110, 8.6). */
+static bool is_head(const struct pyrs_exchange *exchange)
+{
+    struct pyrs_slice method = pyrs_exchange_method(exchange);
+
+    return method.length == 4 && memcmp(method.bytes, "HEAD", 4) == 0;
+}
+
 /* Nothing comes, or nobody wants it: with the length that was told all the same. */
 static void respond_without_body(struct stream *stream, struct pyrs_exchange *exchange)
 {
-    if (start_of(stream)->content_length <= 0) {
+    int64_t length = start_of(stream)->content_length;
+
+    if (length == 0 || (length < 0 && !is_head(exchange))) {
         respond(stream, exchange, NULL);
         return;
     }
@@ -254,6 +265,8 @@ static bool send_items(struct stream *stream, struct pyrs_exchange *exchange)
     int64_t length = items && start->is_set ? bytes_of(items, count) : -1;
 
     if (length < 0 || start->has_begun)
+        return false;
+    if (length == 0 && start->content_length < 0 && is_head(exchange))
         return false;
     if (start->content_length < 0)
         start->content_length = start->body_left = length;

@@ -49,14 +49,10 @@ static void cgi_answer(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exc
         cgi_thread_put(cgi, run);
         return;
     }
+    pyrs_exchange_set_state(exchange, NULL);
     if (run)
         cgi_run_free(run);
     refuse(exchange);
-}
-
-static void cgi_wake(struct pyrs_endpoint *endpoint)
-{
-    uv_async_send(&cgi_of(endpoint)->wakeup);
 }
 
 static void cgi_notify(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange,
@@ -67,7 +63,7 @@ static void cgi_notify(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exc
                                       [PYRS_EVENT_GONE] = RUN_GONE};
 
     cgi_thread_tell(cgi_of(endpoint), exchange, EVENTS[event]);
-    cgi_wake(endpoint);
+    uv_async_send(&cgi_of(endpoint)->wakeup);
 }
 
 /* ---- life ---- */
@@ -153,7 +149,6 @@ struct pyrs_endpoint *pyrs_endpoint_cgi(const struct pyrs_cgi_settings *settings
         .answer = cgi_answer,
         .free = cgi_free,
         .notify = cgi_notify,
-        .wake = cgi_wake,
         .start = cgi_start,
         .stop = cgi_stop,
     };

@@ -14,11 +14,12 @@ static void log_line(void *owner, slice line)
 {
     struct cgi_run *run = owner;
 
-    if (run->errors_cut || line.length == 0)
+    if (run->errors_cut)
         return;
-    run->errors_logged += (uint32_t)line.length;
+    run->errors_logged += (uint32_t)line.length + 1; /* empty ones have an end too */
     if (run->errors_logged <= ERRORS_LOGGED_MAX) {
-        cgi_run_log(run, PYRS_LOG_WARNING, line);
+        if (line.length > 0)
+            cgi_run_log(run, PYRS_LOG_WARNING, line);
         return;
     }
     run->errors_cut = true;

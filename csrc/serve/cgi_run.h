@@ -33,6 +33,7 @@ struct cgi_run {
     /* Under the lock. */
     struct link queued; /* in cgi->inbox */
     unsigned events;    /* of enum run_event, not seen yet */
+    bool is_put;        /* RUN_NEW was among them: what came before has waited for it */
 
     struct link link; /* in cgi->runs or cgi->waiting */
     struct cgi_found found;

@@ -83,6 +83,7 @@ static void close_handles(struct cgi_template *template)
 /* It does not do what it was told: on_exited sees to what is left. */
 static void give_up(struct cgi_template *template)
 {
+    template->is_over = true;
     uv_poll_stop(&template->messages);
     cgi_signal(&template->process, SIGKILL);
 }
@@ -173,11 +174,11 @@ static void end_programs(struct cgi_template *template)
         struct program *program = CONTAINER_OF(link, struct program, link);
 
         program->template = NULL;
-        if (program->has_exited)
-            continue;
         if (program->number > 0)
             kill(-program->number, SIGKILL);
-        program_exited(program, CGI_STATUS_UNKNOWN);
+        program->number = 0; /* from now on it may be somebody else's */
+        if (!program->has_exited)
+            program_exited(program, CGI_STATUS_UNKNOWN);
     }
 }
 
@@ -448,7 +449,7 @@ void cgi_template_signal(struct cgi_process *process, int number)
         return;
     }
     program->signal = number;
-    if (number == SIGKILL && program->template)
+    if (number == SIGKILL && program->template && !program->has_exited)
         give_up(program->template);
 }
 

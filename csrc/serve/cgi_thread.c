@@ -12,14 +12,19 @@
 static void add_event(struct cgi *cgi, struct cgi_run *run, unsigned event)
 {
     run->events |= event;
-    if (!list_is_linked(&run->queued))
+    run->is_put |= event == RUN_NEW;
+    if (run->is_put && !list_is_linked(&run->queued))
         list_append(&cgi->inbox, &run->queued);
 }
 
+/* Woken under the lock: when it has taken the run, the thread may be over. Not by
+ * endpoint_class.wake, which is one call for all endpoints of a class: each of these
+ * has a thread of its own. */
 void cgi_thread_put(struct cgi *cgi, struct cgi_run *run)
 {
     uv_mutex_lock(&cgi->lock);
     add_event(cgi, run, RUN_NEW);
+    uv_async_send(&cgi->wakeup);
     uv_mutex_unlock(&cgi->lock);
 }
 
@@ -220,7 +225,12 @@ bool cgi_thread_start(struct cgi *cgi, struct pyrs_error *error)
     if (code != 0)
         return error_set(error, -code, "cannot make an event loop: %s",
                          uv_strerror(code));
-    uv_async_init(&cgi->uv, &cgi->wakeup, on_wakeup);
+    code = uv_async_init(&cgi->uv, &cgi->wakeup, on_wakeup);
+    if (code != 0) {
+        uv_loop_close(&cgi->uv);
+        return error_set(error, -code, "cannot make an event loop: %s",
+                         uv_strerror(code));
+    }
     open_first_pipe(cgi);
     start_launchers(cgi);
     cgi->stopping = false;

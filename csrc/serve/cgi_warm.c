@@ -2,8 +2,10 @@
 #include "cgi_warm.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "cgi_first_line.h"
 #include "cgi_template.h"
@@ -146,9 +148,10 @@ static int warm_launch(struct cgi_launcher *launcher, const struct cgi_program *
     struct cgi_first_line first;
     struct script_line *line;
 
-    if (!cgi_first_line_read(&first, program->path) ||
+    if (faccessat(AT_FDCWD, program->path, X_OK, AT_EACCESS) != 0 ||
+        !cgi_first_line_read(&first, program->path) ||
         !cgi_first_line_names_python(&first))
-        return ENOTSUP;
+        return ENOTSUP; /* the cold one says what is wrong, if it is */
     line = find_line(own, &first);
     if (!line)
         line = add_line(own, &first);

@@ -12,6 +12,8 @@
 
 /* Between two looks at a client that takes nothing. */
 enum { WAIT_MS_MAX = 32 };
+/* Of the watch's own, beside the time after which it acts. */
+enum { WATCH_MS_MAX = 50 };
 
 /* A handler need not know on which side it is: every call asks again. At home the step
  * stands still until runner_enter_again, so that the loop cannot be taken; away it goes
@@ -286,25 +288,31 @@ static bool drives(const struct runner *runner)
     return runner->role == RUNNER_DRIVES;
 }
 
-/* The watch takes the loop from a step that stands still. */
-static void wait_to_lose_loop(const struct runner *runner)
+/* The watch takes the loop from a step that stands still. False if it does not: it has
+ * no thread left, or does not run, and those that have one may wait for this loop. */
+static bool lose_loop(const struct runner *runner, uint32_t handoff_after_us)
 {
-    while (!atomic_load_explicit(&runner->challenged, memory_order_relaxed))
+    uint32_t ms_max = WATCH_MS_MAX + handoff_after_us / 1000 * 4;
+
+    for (uint32_t ms = 0; ms < ms_max; ms++) {
+        if (atomic_load_explicit(&runner->challenged, memory_order_relaxed))
+            return true;
         uv_sleep(1);
+    }
+    return false;
 }
 
 bool pyrs_exchange_wait(struct pyrs_exchange *exchange)
 {
     const struct runner *runner = exchange->runner;
+    uint32_t after_us = http1_settings(exchange->http1)->handoff_after_us;
     unsigned ms = 1;
 
     while (pyrs_exchange_flow(exchange) == PYRS_FLOW_PAUSE) {
         if (!drives(runner)) {
             uv_sleep(ms);
             ms = ms < WAIT_MS_MAX ? ms * 2 : ms;
-        } else if (runner->crew && http1_settings(exchange->http1)->handoff_after_us) {
-            wait_to_lose_loop(runner);
-        } else {
+        } else if (!runner->crew || !after_us || !lose_loop(runner, after_us)) {
             return false;
         }
     }

@@ -37,6 +37,8 @@ enum runner_role {
 
 struct runner {
     _Atomic uint64_t step;   /* odd: in foreign code, or waiting to be let in */
+    _Atomic uint64_t begun;  /* steps so far; a look into the core within one counts in
+                                `step` alone */
     _Atomic bool challenged; /* the watch wants its loop, or has it */
     _Atomic(struct pyrs_exchange *) exchange; /* of the step; NULL: it waits for the
                                                  interpreter */
@@ -47,15 +49,23 @@ struct runner {
     bool counts_as_busy;       /* under the crew's lock */
     enum step_outcome outcome; /* of the step */
     struct mail *last_mail;    /* what ends the exchange: sent when the step is over */
-    uint64_t step_seen;        /* the watch's */
+    uint64_t step_seen, begun_seen; /* the watch's */
 };
 
-static inline void runner_enter(struct runner *runner, struct pyrs_exchange *exchange)
+static inline void runner_go_inside(struct runner *runner)
 {
     uint64_t step = atomic_load_explicit(&runner->step, memory_order_relaxed);
 
-    atomic_store_explicit(&runner->exchange, exchange, memory_order_relaxed);
     atomic_store_explicit(&runner->step, step + 1, memory_order_release);
+}
+
+static inline void runner_enter(struct runner *runner, struct pyrs_exchange *exchange)
+{
+    uint64_t begun = atomic_load_explicit(&runner->begun, memory_order_relaxed);
+
+    atomic_store_explicit(&runner->begun, begun + 1, memory_order_relaxed);
+    atomic_store_explicit(&runner->exchange, exchange, memory_order_relaxed);
+    runner_go_inside(runner);
 }
 
 /* The slow half of runner_leave: asks under the crew's lock. */
@@ -79,7 +89,7 @@ static inline bool runner_leave(struct runner *runner)
 /* Within a step, after runner_leave was true: back to foreign code. */
 static inline void runner_enter_again(struct runner *runner)
 {
-    runner_enter(runner, atomic_load_explicit(&runner->exchange, memory_order_relaxed));
+    runner_go_inside(runner);
 }
 
 #endif

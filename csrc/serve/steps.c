@@ -149,7 +149,7 @@ bool steps_answer_at_once(struct pyrs_exchange *exchange)
 {
     struct pyrs_endpoint *endpoint = exchange->endpoint;
 
-    if (!endpoint->class->answer_at_once || exchange->started ||
+    if (!endpoint->class->answer_at_once || exchange->started || exchange->stream ||
         !client_is_there(exchange) ||
         !endpoint->class->answer_at_once(endpoint, exchange))
         return false;

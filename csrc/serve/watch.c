@@ -104,13 +104,17 @@ static void relieve_visitor(struct crew *crew, struct post *post, uint64_t step)
     mail_post(post->service, mail_new(MAIL_RECLAIM, NULL));
 }
 
-/* True if it is in the step in which it was at the last look. */
+/* True if it is in the step in which it was at the last look, even if it has been in
+ * the core meanwhile: one that sends a byte every millisecond blocks others too. */
 static bool has_been_long(struct runner *runner, uint64_t *step)
 {
+    uint64_t begun;
     bool long_enough;
 
     *step = atomic_load_explicit(&runner->step, memory_order_acquire);
-    long_enough = (*step & 1) && *step == runner->step_seen;
+    begun = atomic_load_explicit(&runner->begun, memory_order_relaxed);
+    long_enough = (*step & 1) && begun == runner->begun_seen;
+    runner->begun_seen = begun;
     runner->step_seen = *step;
     return long_enough;
 }

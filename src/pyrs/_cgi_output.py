@@ -22,7 +22,7 @@ from pyrs._plain_parts import declared_charset
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import TracebackType
     from typing import TypeAlias
 
@@ -184,17 +184,23 @@ class _Response:
         """As a handler's HTTPError is answered."""
         body = error.body
         if isinstance(body, str):
-            self._answer(error.status, "text/plain; charset=utf-8", body.encode())
+            kind, data = "text/plain; charset=utf-8", body.encode()
         elif isinstance(body, bytes):
-            self._answer(error.status, "application/octet-stream", body)
+            kind, data = "application/octet-stream", body
         else:
             from pyrs._results import encode_json
 
-            self._answer(error.status, "application/json", encode_json(body))
-        for name in error.headers if not self._output.head_sent else ():
-            self._head[name] = error.headers.getall(name)
+            kind, data = "application/json", encode_json(body)
+        fields = {name: error.headers.getall(name) for name in error.headers}
+        self._answer(error.status, kind, data, fields)
 
-    def _answer(self, status: int, content_type: str, body: bytes) -> None:
+    def _answer(
+        self,
+        status: int,
+        content_type: str,
+        body: bytes,
+        fields: Mapping[str, list[str]] | None = None,
+    ) -> None:
         """In the place of all that was printed, if none of it was sent."""
         if self._output.head_sent:
             return
@@ -204,4 +210,6 @@ class _Response:
         self._head.status = status
         self._head.clear()
         self._head["Content-Type"] = content_type
+        for name, values in (fields or {}).items():
+            self._head[name] = values
         self.text.buffer.write(body)

@@ -48,6 +48,9 @@ def environ_template(errors: TextIO, *, multithread: bool) -> dict[str, Any]:
     return {sys.intern(key): value for key, value in template.items()}
 
 
+LINE_MAX = 8192  # characters that wait for the end of their line
+
+
 class ErrorStream:
     """wsgi.errors: each line, or what is flushed before its end, is a log record.
 
@@ -64,7 +67,7 @@ class ErrorStream:
             kind = type(text).__name__
             raise TypeError(f"wsgi.errors takes str, not {kind}")
         whole = getattr(self._begun, "text", "") + text
-        if whole.endswith("\n"):
+        if whole.endswith("\n") or len(whole) > LINE_MAX:
             self._begun.text = ""
             self._say(whole)
         else:

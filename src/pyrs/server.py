@@ -147,7 +147,8 @@ class Server:
         self._has_async = False
         self._stop_seconds = settings.timeouts.stop or None
         self._wsgi_errors = ErrorStream(partial(_weakly(self._log), "error"))
-        self._lock = threading.Lock()  # between close and the calls of other threads
+        # Between close and the calls of other threads; a finalizer may log within one.
+        self._lock = threading.RLock()
         self._running = False
 
     def add_middleware(self, instance: object) -> None:
@@ -478,7 +479,9 @@ class Server:
         message = ffi.new("struct pyrs_slice *")
         held = ffi.new("char[]", data)
         message.bytes, message.length = held, len(data)
-        lib.pyrs_server_log(self._pointer, LOG_LEVELS[level], message[0])
+        with self._lock:
+            if self._pointer is not None:
+                lib.pyrs_server_log(self._pointer, LOG_LEVELS[level], message[0])
 
     def _open(self) -> ServerPointer:
         if self._pointer is None:

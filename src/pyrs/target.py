@@ -91,6 +91,8 @@ def _named(word: str) -> Target:
         return _folder(path, word)
     if path.suffix == ".py":
         module = ".".join(path.with_suffix("").parts)
+        if path.is_absolute() or ".." in path.parts:
+            module = path.stem  # found with --chdir
         raise TargetError(
             f"{word}: found a Python file, expected a project file; "
             f"an application in it is {module}:APP"

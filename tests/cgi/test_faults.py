@@ -41,6 +41,10 @@ PROGRAMS = {
         printf 'first\\nsecond \\033[31m\\nlast' >&2
         printf 'Content-Type: a/b\\n\\nhello'
     """,
+    "complains-emptily": """
+        yes '' >&2 &
+        printf 'Content-Type: a/b\\n\\nhello'
+    """,
     "complains-much": """
         yes 'much ado' | head -c 200000 >&2
         printf 'Content-Type: a/b\\n\\nhello'
@@ -187,4 +191,10 @@ def test_what_is_logged_of_it_is_bounded(server: RunningServer) -> None:
     assert server.ask(get("/cgi-bin/complains-much")).body == b"hello"
     server.expect_log("WARNING .*/complains-much: writes too much to its standard")
     server.expect_log("WARNING .*/complains-much: much ado$")
-    assert server.log_text().count("much ado") == 64 * 1024 // len("much ado")
+    assert server.log_text().count("much ado") == 64 * 1024 // len("much ado\n")
+
+
+def test_empty_lines_without_end_hold_up_nobody(server: RunningServer) -> None:
+    assert server.ask(get("/cgi-bin/complains-emptily")).body == b"hello"
+    server.expect_log("WARNING .*/complains-emptily: writes too much to its standard")
+    assert server.ask(get("/cgi-bin/hello")).body == b"Hello, World!\n"

@@ -293,3 +293,39 @@ def test_python_code_may_do_with_its_children_what_it_likes(tmp_path: Path) -> N
         for _ in range(5):
             assert client.ask(get("/run")).body == b"from Python\n"
             assert client.ask(get("/cgi-bin/hello")).body == b"hello"
+
+
+HOLDS_LOOP = """
+import threading
+
+inside = threading.Semaphore(0)
+go = threading.Event()
+
+def hold(request):
+    inside.release()
+    go.wait()
+    return "held"
+"""
+
+
+def test_two_folders_hear_of_requests_that_come_at_once(tmp_path: Path) -> None:
+    """Each has a thread of its own, and both requests are of one batch of the loop."""
+    programs = {"hello": "printf 'Content-Type: a/b\\n\\nhello'"}
+    with cgi_server(
+        tmp_path,
+        programs,
+        code=HOLDS_LOOP,
+        routes={"/hold": "hold", "/other": {"cgi": "cgi-bin"}},
+        settings={"handoff_after": 0},
+    ) as server:
+        holder, one, other = (server.connect() for _ in range(3))
+        for client, path in ((one, "/cgi-bin/hello"), (other, "/other/hello")):
+            client.send(get(path))  # so that the loop has both connections
+            assert client.response().body == b"hello"
+        holder.send(get("/hold"))
+        assert server.inside("main.inside.acquire(timeout=60)")
+        one.send(get("/cgi-bin/hello"))
+        other.send(get("/other/hello"))
+        server.inside("main.go.set()")
+        assert one.response().body == other.response().body == b"hello"
+        assert holder.response().body == b"held"

@@ -182,6 +182,15 @@ def test_bytes_and_text_come_in_the_order_they_were_written(
     assert response.headers == [("Content-Type", "image/x-test")]
 
 
+def test_an_error_with_a_large_body_has_its_headers(run: Run, script: Script) -> None:
+    code = (
+        "import pyrs, pyrs.cgi\nraise pyrs.HTTPError(404, 'x' * 100_000, {'X-A': 'b'})"
+    )
+    response = run(script(code)).response()
+    assert response.headers == [TEXT, ("X-A", "b")]
+    assert len(response.body) == 100_000
+
+
 def test_a_large_output_is_sent_while_it_is_made(run: Run, script: Script) -> None:
     """And so its head is, which cannot be changed any more."""
     outcome = run(

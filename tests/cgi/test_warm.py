@@ -321,3 +321,27 @@ def test_a_module_that_cannot_be_preloaded_is_logged(tmp_path: Path) -> None:
         )
         server.allow_log("WARNING cgi template: ")
         assert who(server)[2] == "False"
+
+
+def test_what_a_preloaded_module_prints_is_in_no_response(tmp_path: Path) -> None:
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules" / "talks.py").write_text("print('loading')\n")
+    paths = [f"PYTHONPATH={tmp_path / 'modules'}", "PYTHONUNBUFFERED="]
+    with cgi_server(
+        tmp_path, PROGRAMS, warm=True, preload=["talks"], env=paths
+    ) as server:
+        server.allow_log("loading")
+        warm_up(server)
+        templates_stay(server, 1)
+        assert ask(server, "hello.py", "?name=you") == b"Hi! ['you']\n"
+
+
+def test_a_script_that_may_not_be_executed_is_not_run_warm(
+    warm: RunningServer,
+) -> None:
+    path = warm.folder / "cgi-bin" / "who.py"
+    path.chmod(0o644)
+    try:
+        assert warm.ask(get("/cgi-bin/who.py")).status == 403
+    finally:
+        path.chmod(0o755)

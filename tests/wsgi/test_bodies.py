@@ -589,3 +589,18 @@ def test_a_stop_at_once_closes_the_body(serve: Serve, run: str) -> None:
     server.allow_log("stopping at once", "have been cut off")
     server.check_end()
     assert server.printed[-1] == "closed"
+
+
+@everywhere
+def test_head_tells_no_length_of_a_body_that_was_left_out(
+    server: RunningServer,
+) -> None:
+    """An empty body for HEAD says nothing of GET's (RFC 9110, 8.6)."""
+    client = server.connect()
+    client.send(get("/body?empty_list", method="HEAD"), get("/hello"))
+    while b"\r\n\r\n" not in client.unread:
+        assert client.receive()
+    head, _, client.unread = client.unread.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"Content-Length" not in head
+    assert client.response().body == b"Hello, World!"

@@ -202,6 +202,65 @@ def test_a_loop_that_is_never_handed_on_takes_what_is_written(serve: Serve) -> N
     assert client.response().body == bytes(3_000_000)
 
 
+def test_more_slow_readers_than_threads_stop_nobody(serve: Serve) -> None:
+    """No thread is left to take the loop over, so what is written waits in memory."""
+    writers = {f"/writes/{name}": {"wsgi": "main:writes_much"} for name in "abcdef"}
+    server = serve(
+        CODE, {**routes(CODE), **writers}, handler_threads=1, timeouts=PATIENT
+    )
+    clients = []
+    for path in writers:
+        clients.append(server.connect(small_window=True))
+        clients[-1].send(get(f"{path}?30"))
+        assert clients[-1].receive()
+    assert server.ask(get("/hello")).body == b"Hello, World!"
+    for client in clients:
+        Client.abort(client)
+    server.wait_until_quiet()
+
+
+def test_what_is_written_little_by_little_holds_up_nobody(serve: Serve) -> None:
+    """It is in the core all the time, and blocks its loop all the same."""
+    code = """
+import threading
+import time
+
+go = threading.Event()
+inside = threading.Semaphore(0)
+
+def writes_on(environ, start_response):
+    write = start_response("200 OK", [])
+    write(b"begun")
+    inside.release()
+    while not go.is_set():
+        write(b"x")
+        time.sleep(0.0005)
+    return []
+
+def waits(environ, start_response):
+    start_response("200 OK", [])
+    inside.release()
+    while not go.is_set():
+        time.sleep(0.0005)
+        yield b""
+    yield b"done"
+
+def release(environ, start_response):
+    go.set()
+    start_response("200 OK", [])
+    return [b"released"]
+"""
+    server = serve(code, routes(code))
+    with server.connect() as writer, server.connect() as waiter:
+        writer.send(get("/writes_on"))
+        assert server.inside("main.inside.acquire(timeout=60)")
+        waiter.send(get("/waits"))
+        assert server.inside("main.inside.acquire(timeout=60)")
+        assert server.ask(get("/release")).body == b"released"
+        assert waiter.response().body == b"done"
+        assert writer.response().body.startswith(b"begun")
+
+
 def counted(server: RunningServer, name: str) -> int:
     return int(server.inside(f"main.counts[{name!r}]"))
 
