@@ -25,6 +25,9 @@ SOURCES := CMakeLists.txt pyproject.toml README.md LICENSE \
 C_FILES  = $(shell find $(wildcard csrc tests examples benchmarks) -name '*.[ch]')
 # JOBS=0 runs the tests in one process, for a debugger.
 PARALLEL = -n $(JOBS) --dist worksteal
+# Not what is about scripts and a browser, which are run without the sanitizers.
+SANITIZED = $(wildcard $(addprefix tests/,unit corpus core http static wsgi cgi)) \
+	$(addprefix --ignore=tests/,static/test_listing.py cgi/test_script.py cgi/test_pyserve.py)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -79,7 +82,7 @@ sanitize: ## all tests of C code under ASan and UBSan, assertions on
 		PACKAGE_FLAGS="-C cmake.build-type=RelWithDebInfo -C cmake.define.PYRS_SANITIZE=address,undefined"
 
 sanitized: $(MADE)/package $(MADE)/test
-	tools/sanitized.sh $(BIN)/python -m pytest $(PARALLEL) $(wildcard $(addprefix tests/,unit corpus core http static wsgi cgi)) $(ARGS)
+	tools/sanitized.sh $(BIN)/python -m pytest $(PARALLEL) $(SANITIZED) $(ARGS)
 
 fuzz: ## every fuzz target, SECONDS=60 each
 	@tools/system_packages.sh $(PYTHON) build fuzz
