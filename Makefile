@@ -27,7 +27,7 @@ C_FILES  = $(shell find $(wildcard csrc tests examples benchmarks) -name '*.[ch]
 PARALLEL = -n $(JOBS) --dist worksteal
 # Not what is about scripts and a browser, which are run without the sanitizers.
 SANITIZED = $(wildcard $(addprefix tests/,unit corpus core http static wsgi cgi)) \
-	$(addprefix --ignore=tests/,static/test_listing.py cgi/test_script.py cgi/test_pyserve.py)
+	$(addprefix --ignore=tests/,static/test_listing.py cgi/test_script.py cgi/test_pyserve.py cgi/test_warm.py)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
