@@ -10,12 +10,10 @@ from __future__ import annotations
 import errno
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO, cast
 from weakref import WeakMethod
@@ -24,6 +22,12 @@ import msgspec
 
 from pyrs import _bridge, _files
 from pyrs._core import ffi, lib
+from pyrs._core_options import (
+    LOG_LEVELS,
+    new_cgi_endpoint,
+    new_server,
+    new_static_endpoint,
+)
 from pyrs._request_parts import RequestSettings
 from pyrs._results import describe_exception
 from pyrs._wsgi_parts import ErrorStream, environ_template
@@ -52,17 +56,10 @@ if TYPE_CHECKING:
         Error,
         RouteOptions,
         ServerPointer,
-        StaticOptions,
     )
 
 __all__ = ["Counters", "RouteError", "Server", "mount_pattern"]
 
-LOG_LEVELS = {
-    "debug": lib.PYRS_LOG_DEBUG,
-    "info": lib.PYRS_LOG_INFO,
-    "warning": lib.PYRS_LOG_WARNING,
-    "error": lib.PYRS_LOG_ERROR,
-}
 RUN_MODES = {
     "auto": lib.PYRS_RUN_AUTO,
     "loop": lib.PYRS_RUN_LOOP,
@@ -74,7 +71,6 @@ CORE_STATUSES = (404, 405)
 # Of tests: static files are found as on systems that lack openat2.
 WALK = False
 DEFAULT_CGI_OPTIONS = CgiOptions()
-TEMPLATE_FILE = Path(__file__).with_name("cgi_template") / "cgi_template.py"
 # For asyncio to end, when running requests were cut off already.
 HASTY_STOP_SECONDS = 1.0
 
@@ -131,7 +127,7 @@ class Server:
         settings = settings or Settings()
         validate(settings)
         error = ffi.new("struct pyrs_error *")
-        pointer = _new_server(settings, error)
+        pointer = new_server(settings, error)
         if pointer == ffi.NULL:
             raise PyrsError(_message(error))
         self._pointer: ServerPointer | None = ffi.gc(pointer, lib.pyrs_server_free)
@@ -284,16 +280,17 @@ class Server:
         Raises PyrsError if there is no such folder or an option is malformed, or
         RouteError.
         """
-        options, held = _static_options(
-            index, cache_control, _files.media_types(media_types, charset)
-        )
-        options.listing = listing
-        options.follow_symlinks = follow_symlinks
-        options.precompressed = precompressed
-        options.walk = WALK
+        flags = {
+            "listing": listing,
+            "follow_symlinks": follow_symlinks,
+            "precompressed": precompressed,
+            "walk": WALK,
+        }
+        types = _files.media_types(media_types, charset)
         error = ffi.new("struct pyrs_error *")
-        endpoint = lib.pyrs_endpoint_static(os.fsencode(folder), options, error)
-        del held
+        endpoint = new_static_endpoint(
+            folder, index, cache_control, types, flags, error
+        )
         if endpoint == ffi.NULL:
             raise PyrsError(_message(error))
         self._add(mount_pattern(path), ["GET"], endpoint, ffi.NULL)
@@ -312,7 +309,7 @@ class Server:
         """
         validate(options)
         error = ffi.new("struct pyrs_error *")
-        endpoint = _cgi_endpoint(folder, options, error)
+        endpoint = new_cgi_endpoint(folder, options, error)
         if endpoint == ffi.NULL:
             raise PyrsError(_message(error))
         route = ffi.new("struct pyrs_route_options *")
@@ -473,14 +470,12 @@ class Server:
         self._log("error", describe_exception(what, "raised", error))
 
     def _log(self, level: LogLevel, text: str) -> None:
-        if self._pointer is None:
-            return  # a thread that was left behind
         data = text.encode("utf-8", "backslashreplace")
         message = ffi.new("struct pyrs_slice *")
         held = ffi.new("char[]", data)
         message.bytes, message.length = held, len(data)
         with self._lock:
-            if self._pointer is not None:
+            if self._pointer is not None:  # else by a thread that was left behind
                 lib.pyrs_server_log(self._pointer, LOG_LEVELS[level], message[0])
 
     def _open(self) -> ServerPointer:
@@ -527,105 +522,6 @@ def _weakly(method: Callable[..., None]) -> Callable[..., None]:
     return call
 
 
-def _new_server(settings: Settings, error: Error) -> ServerPointer:
-    """The core copies the strings, so they have to live only until it returns."""
-    texts: list[CData] = []
-
-    def text(value: str) -> CData:
-        texts.append(ffi.new("char[]", os.fsencode(value)))
-        return texts[-1]
-
-    limits, timeouts = settings.limits, settings.timeouts
-    core = ffi.new("struct pyrs_settings *")
-    lib.pyrs_settings_init(core)
-    core.thread_count = settings.thread_count
-    core.listen_backlog = settings.listen_backlog
-    core.tcp_nodelay = settings.tcp_nodelay
-    core.server_name = text(settings.server_name)
-    core.request_line_bytes_max = limits.request_line
-    core.head_bytes_max = limits.head
-    core.headers_max = limits.headers
-    core.body_bytes_max = limits.body
-    core.body_memory_bytes_max = limits.body_memory
-    core.body_rate_min = limits.body_rate
-    core.connections_max = limits.connections
-    core.head_timeout_ms = _milliseconds(timeouts.head)
-    core.body_timeout_ms = _milliseconds(timeouts.body)
-    core.idle_timeout_ms = _milliseconds(timeouts.idle)
-    core.send_timeout_ms = _milliseconds(timeouts.send)
-    core.stop_timeout_ms = _milliseconds(timeouts.stop)
-    core.handler_timeout_ms = _milliseconds(timeouts.handler)
-    core.handoff_after_us = round(settings.handoff_after * 1_000_000)
-    core.handler_threads = settings.handler_threads
-    core.log_path = text(settings.log) if settings.log else ffi.NULL
-    core.log_level = LOG_LEVELS[settings.log_level]
-    core.log_short = settings.log_style == "short"
-    core.access_log = settings.access_log
-    return lib.pyrs_server_new(core, error)
-
-
-def _static_options(
-    index: str, cache_control: str, types: Mapping[str, str]
-) -> tuple[StaticOptions, object]:
-    """And what they point to, which has to live until the core has copied it."""
-    held: list[CData] = []
-
-    def text(value: str) -> CData:
-        held.append(ffi.new("char[]", os.fsencode(value)))
-        return held[-1]
-
-    options = ffi.new("struct pyrs_static_options *")
-    options.index = text(index)
-    options.cache_control = text(cache_control)
-    pairs = [(text(extension), text(kind)) for extension, kind in types.items()]
-    table = ffi.new("struct pyrs_media_type[]", pairs)
-    options.media_types, options.media_type_count = table, len(pairs)
-    return options, [*held, table]
-
-
-def _cgi_endpoint(
-    folder: str | os.PathLike[str], options: CgiOptions, error: Error
-) -> EndpointPointer:
-    """The core copies the strings, so they have to live only until it returns."""
-
-    def text(value: str | os.PathLike[str]) -> CData:
-        return ffi.new("char[]", os.fsencode(value))
-
-    texts = [text(entry) for entry in _program_environment(options.env)]
-    environment = ffi.new("char *[]", texts)
-    modules = [text(name) for name in options.preload]
-    preload = ffi.new("char *[]", modules)
-    template = text(TEMPLATE_FILE)
-    path = text(folder)
-    core = ffi.new("struct pyrs_cgi_settings *")
-    lib.pyrs_cgi_settings_init(core)
-    core.folder = path
-    core.environment = environment
-    core.environment_count = len(texts)
-    core.timeout_ms = _milliseconds(options.timeout)
-    core.processes_max = options.processes or core.processes_max
-    core.waiting_max = options.waiting
-    core.head_bytes_max = options.output_head
-    core.memory_bytes_max = options.memory
-    core.cpu_seconds_max = options.cpu
-    core.follow_symlinks = options.follow_symlinks
-    core.pass_authorization = options.pass_authorization
-    core.template_file = template if options.warm else ffi.NULL
-    core.preload = preload
-    core.preload_count = len(modules)
-    return lib.pyrs_endpoint_cgi(core, error)
-
-
-def _program_environment(given: list[str]) -> list[str]:
-    """With a PATH, if none is given, on which this very Python comes first: so scripts
-    that begin with "#!/usr/bin/env python3" have pyrs, whoever has started it."""
-    if any(entry.partition("=")[0] == "PATH" for entry in given):
-        return given
-    own = str(Path(sys.executable).parent)
-    others = os.environ.get("PATH", os.defpath)
-    return [*given, f"PATH={own}{os.pathsep}{others}"]
-
-
 def mount_pattern(path: str) -> str:
     """The pattern of a path and all below it, for endpoints that hold many paths.
 
@@ -649,11 +545,6 @@ def _request_settings(settings: Settings) -> RequestSettings:
             limits.form_memory,
         ),
     )
-
-
-def _milliseconds(seconds: float) -> int:
-    """0 means never, so what is more than nothing is a millisecond at least."""
-    return max(round(seconds * 1000), 1) if seconds else 0
 
 
 def _counters(pointer: ServerPointer) -> Counters:
