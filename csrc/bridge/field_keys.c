@@ -61,8 +61,6 @@ static enum field_role role_of(struct pyrs_slice key_name)
 {
     if (is_text(key_name, "COOKIE"))
         return ROLE_LIST_OF_COOKIES;
-    if (is_text(key_name, "CONTENT_LENGTH"))
-        return ROLE_CONTENT_LENGTH;
     if (is_text(key_name, "TRANSFER_ENCODING"))
         return ROLE_TRANSFER_ENCODING;
     return ROLE_PLAIN;

@@ -18,7 +18,6 @@ enum { FIELD_KEY_SLOTS = 512, FIELD_KEYS_MAX = 256, FIELD_KEY_NAME_BYTES = 48 };
 enum field_role {
     ROLE_PLAIN,
     ROLE_LIST_OF_COOKIES, /* several are joined by a semicolon */
-    ROLE_CONTENT_LENGTH,
     ROLE_TRANSFER_ENCODING,
     ROLE_HIDDEN, /* not handed on: a name with an underscore */
 };

@@ -82,17 +82,12 @@ void piece_drop(struct piece *piece)
         PyBuffer_Release(&piece->buffer);
 }
 
-static void release_owner(void *owner)
-{
-    Py_DECREF((PyObject *)owner);
-}
-
 enum pyrs_flow piece_send(struct piece *piece, struct pyrs_exchange *exchange)
 {
     enum pyrs_flow flow;
 
     if (piece->owner && piece->bytes.length > PIECE_LENT_BYTES_MIN)
-        return pyrs_exchange_send(exchange, piece->bytes, release_owner, piece->owner);
+        return pyrs_exchange_send(exchange, piece->bytes, object_release, piece->owner);
     flow = piece->bytes.length > 0
                ? pyrs_exchange_send(exchange, piece->bytes, NULL, NULL)
                : pyrs_exchange_flow(exchange);

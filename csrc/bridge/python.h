@@ -68,4 +68,10 @@ static inline bool str_latin1(PyObject *text, const char **bytes, size_t *length
     return true;
 }
 
+/* Of a reference that the core was lent bytes with: pyrs_response.release. */
+static inline void object_release(void *owner)
+{
+    Py_DECREF((PyObject *)owner);
+}
+
 #endif

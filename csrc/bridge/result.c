@@ -18,11 +18,6 @@
 
 /* ---- owners of bodies ---- */
 
-static void release_object(void *owner)
-{
-    Py_DECREF((PyObject *)owner);
-}
-
 static void release_buffer(void *owner)
 {
     PyBuffer_Release(owner);
@@ -39,7 +34,7 @@ static inline void set_body(struct result *result, const char *bytes, size_t len
                             PyObject *owner)
 {
     result->response.body = (struct pyrs_slice){bytes, length};
-    result->response.release = release_object;
+    result->response.release = object_release;
     result->response.owner = owner;
 }
 

@@ -31,7 +31,7 @@ static void leave(const struct stream *stream)
 
 /* ---- the end ---- */
 
-static void log_failure(const struct stream *stream, const char *what,
+void stream_log_failure(const struct stream *stream, const char *what,
                         struct pyrs_exchange *exchange)
 {
     failure_log(stream->state, stream->handler, what, exchange);
@@ -55,7 +55,7 @@ static void call_close(const struct stream *stream, struct pyrs_exchange *exchan
     if (closed)
         Py_DECREF(closed);
     else
-        log_failure(stream, "raised while its body was closed", exchange);
+        stream_log_failure(stream, "raised while its body was closed", exchange);
 }
 
 void stream_close(struct stream *stream, struct pyrs_exchange *exchange)
@@ -98,10 +98,10 @@ static void end_after(struct stream *stream, struct pyrs_exchange *exchange,
                       enum next last)
 {
     if (last != NEXT_END)
-        log_failure(stream,
-                    last == NEXT_RAISED ? "raised in the middle of its body"
-                                        : "cannot go on with its body",
-                    exchange);
+        stream_log_failure(stream,
+                           last == NEXT_RAISED ? "raised in the middle of its body"
+                                               : "cannot go on with its body",
+                           exchange);
     stream_end(stream, exchange, last == NEXT_END);
 }
 

@@ -58,6 +58,10 @@ void stream_run(struct stream *stream, struct pyrs_exchange *exchange,
 /* The next step of the exchange that it was begun on. */
 void stream_proceed(struct pyrs_exchange *exchange);
 
+/* A record with the exception that is set, which is cleared: `what` has gone wrong. */
+void stream_log_failure(const struct stream *stream, const char *what,
+                        struct pyrs_exchange *exchange);
+
 /* Ends the exchange, and the stream. */
 void stream_end(struct stream *stream, struct pyrs_exchange *exchange, bool complete);
 

@@ -59,19 +59,13 @@ static const struct stream_kind WSGI_STREAM = {
 
 /* ---- answers ---- */
 
-static void log_failure(const struct stream *stream, const char *what,
-                        struct pyrs_exchange *exchange)
-{
-    failure_log(stream->state, stream->handler, what, exchange);
-}
-
 /* With an exception set: a page that says nothing of it, if the head has not left. */
 static void fail(struct stream *stream, struct pyrs_exchange *exchange,
                  const char *what)
 {
     struct result page;
 
-    log_failure(stream, what, exchange);
+    stream_log_failure(stream, what, exchange);
     if (start_of(stream)->has_begun) {
         stream_end(stream, exchange, false);
         return;
@@ -91,11 +85,6 @@ static bool has_started(const struct stream *stream)
     return false;
 }
 
-static void release_object(void *owner)
-{
-    Py_DECREF((PyObject *)owner);
-}
-
 /* The whole body is one bytes object, or, with NULL, empty. */
 static void respond(struct stream *stream, struct pyrs_exchange *exchange,
                     PyObject *body)
@@ -105,7 +94,7 @@ static void respond(struct stream *stream, struct pyrs_exchange *exchange,
     if (body) {
         response.body = (struct pyrs_slice){PyBytes_AS_STRING(body),
                                             (size_t)PyBytes_GET_SIZE(body)};
-        response.release = release_object;
+        response.release = object_release;
         response.owner = Py_NewRef(body);
     }
     pyrs_exchange_respond(exchange, &response);
@@ -290,7 +279,7 @@ static bool send_file(struct stream *stream, struct pyrs_exchange *exchange)
         return false;
     if (!file_wrapper_open(stream->state, stream->closed, &file)) {
         if (PyErr_Occurred())
-            log_failure(stream, "has a file that can only be read", exchange);
+            stream_log_failure(stream, "has a file that can only be read", exchange);
         return false;
     }
     if (start->content_length > (int64_t)file.length) {
