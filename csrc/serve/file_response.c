@@ -16,6 +16,8 @@
 /* Header lines up to this size need no memory of their own. */
 enum { LINES_ON_STACK_BYTES = 2048 };
 
+/* No leading zero: one length for all answers. */
+#define TOP_DIGIT ((uint64_t)1 << 63)
 #define MULTIPART "multipart/byteranges; boundary="
 enum { BOUNDARY_BYTES_MAX = 2 * HEX_DIGITS_MAX };
 
@@ -191,7 +193,8 @@ static void send_parts(const struct file_answer *answer, const struct range_set 
 {
     char type[sizeof MULTIPART + BOUNDARY_BYTES_MAX] = MULTIPART;
     char *boundary = type + sizeof MULTIPART - 1;
-    char *end = write_hex(write_hex(boundary, random[0]), random[1]);
+    char *end =
+        write_hex(write_hex(boundary, random[0] | TOP_DIGIT), random[1] | TOP_DIGIT);
     struct byteranges body = {
         .boundary = slice_of(boundary, (size_t)(end - boundary)),
         .content_type = answer->content_type,

@@ -40,11 +40,14 @@ WITHOUT_RIGHTS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
 NATIVE = Path(__file__).with_name("native.c")
 
 
-def wait_until(claim: Callable[[], object], what: str = "") -> Any:
-    """The first true value of `claim`. Fails after a long time without one."""
+def wait_until(claim: Callable[[], object], what: str | Callable[[], str] = "") -> Any:
+    """The first true value of `claim`. Fails after a long time without one, with `what`
+    was waited for, or with what that function says then."""
     deadline = time.monotonic() + PATIENCE
     while not (value := claim()):
-        assert time.monotonic() < deadline, f"never came true: {what or claim}"
+        if time.monotonic() >= deadline:
+            what = what() if callable(what) else what
+            raise AssertionError(f"never came true: {what or claim}")
         time.sleep(0.005)
     return value
 
@@ -243,7 +246,7 @@ class RunningServer:
         self.wait_until_quiet()
         wait_until(
             lambda: self.descriptors() == self.descriptors_at_start,
-            f"{self.descriptors()} == {self.descriptors_at_start}",
+            lambda: f"{self.descriptors()} == {self.descriptors_at_start}",
         )
         assert not list(self.temporary.iterdir())
 

@@ -11,6 +11,12 @@ site = types.SimpleNamespace(app=app)
 FOLDER = Path(__file__).parent
 
 
+@app.hook("after_request")
+def close_files():
+    """Bottle keeps the last request of each thread, its temporary file too."""
+    request.body.close()
+
+
 @app.get("/hello/<name>")
 def hello(name):
     return f"Hello, {name}!"
@@ -23,8 +29,9 @@ def add():
 
 @app.post("/upload")
 def upload():
-    file = request.files["file"]
-    return {"name": file.raw_filename, "digest": _digest(file.file)}
+    upload = request.files["file"]
+    with upload.file as file:
+        return {"name": upload.raw_filename, "digest": _digest(file)}
 
 
 @app.put("/digest")
