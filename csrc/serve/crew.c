@@ -268,6 +268,7 @@ static void member_run(void *argument)
     const struct interpreter *interpreter = crew->site->interpreter;
 
     uv_mutex_lock(&crew->lock);
+    member->runner.thread = thread_self();
     while (wait_for_call(crew, member)) {
         if (member->task != TASK_RUN) {
             if (member->task == TASK_VISIT)

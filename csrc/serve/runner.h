@@ -17,6 +17,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "thread_state.h"
+
 struct pyrs_exchange;
 struct crew;
 struct mail;
@@ -49,7 +51,8 @@ struct runner {
     bool counts_as_busy;       /* under the crew's lock */
     enum step_outcome outcome; /* of the step */
     struct mail *last_mail;    /* what ends the exchange: sent when the step is over */
-    uint64_t step_seen, begun_seen; /* the watch's */
+    struct thread_id thread;
+    uint64_t step_seen, begun_seen, cpu_seen_ns; /* the watch's */
 };
 
 static inline void runner_go_inside(struct runner *runner)

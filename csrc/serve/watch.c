@@ -15,6 +15,13 @@ enum { IDLE_LOOKS = 16 };
 /* It does not look more often: each look costs a wake-up. */
 enum { PERIOD_MIN_US = 100 };
 
+static uint64_t period_ns(const struct crew *crew)
+{
+    uint32_t after_us = crew->site->settings.handoff_after_us;
+
+    return (uint64_t)(after_us > PERIOD_MIN_US ? after_us : PERIOD_MIN_US) * 1000;
+}
+
 /* ---- challenging a runner ----
  *
  * Either its next look at `challenged` sees our store, or our next look at `step` sees
@@ -104,19 +111,34 @@ static void relieve_visitor(struct crew *crew, struct post *post, uint64_t step)
     mail_post(post->service, mail_new(MAIL_RECLAIM, NULL));
 }
 
+/* True if it has hardly run since the watch saw its step first, and would go on if it
+ * could: then it is the machine that is busy, and another thread would wait as well. */
+static bool waits_for_processor(const struct crew *crew, const struct runner *runner)
+{
+    uint64_t used_ns = thread_cpu_ns(&runner->thread) - runner->cpu_seen_ns;
+
+    return used_ns < period_ns(crew) / 2 && thread_wants_processor(&runner->thread);
+}
+
 /* True if it is in the step in which it was at the last look, even if it has been in
  * the core meanwhile: one that sends a byte every millisecond blocks others too. */
-static bool has_been_long(struct runner *runner, uint64_t *step)
+static bool has_been_long(const struct crew *crew, struct runner *runner,
+                          uint64_t *step)
 {
     uint64_t begun;
-    bool long_enough;
+    bool is_the_same;
 
     *step = atomic_load_explicit(&runner->step, memory_order_acquire);
     begun = atomic_load_explicit(&runner->begun, memory_order_relaxed);
-    long_enough = (*step & 1) && begun == runner->begun_seen;
+    is_the_same = begun == runner->begun_seen;
     runner->begun_seen = begun;
     runner->step_seen = *step;
-    return long_enough;
+    if (!(*step & 1))
+        return false;
+    if (is_the_same)
+        return !waits_for_processor(crew, runner);
+    runner->cpu_seen_ns = thread_cpu_ns(&runner->thread);
+    return false;
 }
 
 /* True if anything has moved since the last look. */
@@ -125,12 +147,12 @@ static bool look(struct crew *crew, struct post *post)
     uint64_t seen = post->driver ? post->driver->step_seen : 0;
     uint64_t step;
 
-    if (post->visitor && has_been_long(post->visitor, &step) &&
+    if (post->visitor && has_been_long(crew, post->visitor, &step) &&
         exchange_of(post->visitor))
         relieve_visitor(crew, post, step);
     if (!post->driver)
         return false;
-    if (has_been_long(post->driver, &step))
+    if (has_been_long(crew, post->driver, &step))
         relieve_driver(crew, post, step);
     return post->visitor || (step & 1) || step != seen;
 }
@@ -168,16 +190,13 @@ void watch_wake(struct crew *crew)
 void watch_run(void *argument)
 {
     struct crew *crew = argument;
-    uint32_t after_us = crew->site->settings.handoff_after_us;
-    uint64_t period_ns =
-        (uint64_t)(after_us > PERIOD_MIN_US ? after_us : PERIOD_MIN_US) * 1000;
     int idle_looks = 0;
 
     uv_mutex_lock(&crew->lock);
     while (!crew->stopping) {
         bool moved = false;
 
-        uv_cond_timedwait(&crew->changed, &crew->lock, period_ns);
+        uv_cond_timedwait(&crew->changed, &crew->lock, period_ns(crew));
         for (uint32_t i = 0; i < crew->post_count; i++)
             moved |= look(crew, &crew->posts[i]);
         idle_looks = moved ? 0 : idle_looks + 1;

@@ -2,7 +2,9 @@
  *
  * It looks at every loop once in handoff_after. A runner that is in the same step as at
  * the last look has been there that long at least, twice that at most: no clock is read
- * for a handler. While no loop runs anything, the watch sleeps until one does.
+ * for a handler. One that hardly ran meanwhile, because others had the processors, is
+ * left alone: handed on and marked, a quick handler would cost a busy machine several
+ * times as much. While no loop runs anything, the watch sleeps until one does.
  */
 #ifndef PYRS_SERVE_WATCH_H
 #define PYRS_SERVE_WATCH_H

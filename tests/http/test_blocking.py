@@ -6,7 +6,11 @@ served meanwhile, can set.
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -14,7 +18,9 @@ from tests.kit import RunningServer, Serve, get, post, wait_until
 
 CODE = """
 import contextvars
+import os
 import threading
+import time
 
 inside = threading.Semaphore(0)
 go = threading.Event()
@@ -68,6 +74,15 @@ def remember(request):
 def context(request):
     return variable.get()
 
+def starve(request):
+    # Computes for 15 ms, as if the machine had hardly any time for it.
+    os.sched_setaffinity(0, {int(request.query["processor"])})
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    begun, end = time.monotonic(), time.thread_time() + 0.015
+    while time.thread_time() < end:
+        pass
+    return str(time.monotonic() - begun)
+
 def pages(request):
     if request.path.startswith("/pages/slow"):
         inside.release()
@@ -90,6 +105,18 @@ def _wait_until_away(server: RunningServer, count: int) -> None:
     wait_until(lambda: server.counter("threads_busy") == count, f"{count} away")
 
 
+@contextmanager
+def busy_processor() -> Iterator[int]:
+    """The number of one that another process keeps busy."""
+    processor = min(os.sched_getaffinity(0))
+    code = f"import os; os.sched_setaffinity(0, [{processor}])\nwhile True: pass"
+    with subprocess.Popen([sys.executable, "-c", code]) as process:
+        try:
+            yield processor
+        finally:
+            process.kill()
+
+
 def test_others_are_served_while_a_handler_waits(serve: Serve) -> None:
     server = serve(CODE, **CALM)
     with server.connect() as blocked:
@@ -99,6 +126,16 @@ def test_others_are_served_while_a_handler_waits(serve: Serve) -> None:
         assert blocked.response().body == b"waited for=others"
     assert server.counter("hand_overs") == 1
     assert server.counter("marks") == 1
+
+
+def test_a_handler_that_has_no_processor_is_not_taken_for_one_that_blocks(
+    serve: Serve,
+) -> None:
+    server = serve(CODE, handoff_after=0.04)
+    with busy_processor() as processor:
+        waited = float(server.ask(get(f"/starve?processor={processor}")).body)
+        assert waited > 0.08  # two looks of the watch at least
+    assert server.counter("hand_overs") == server.counter("marks") == 0
 
 
 def test_others_are_served_while_a_handler_computes(serve: Serve) -> None:
