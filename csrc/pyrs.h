@@ -433,6 +433,11 @@ uint16_t pyrs_exchange_client(const struct pyrs_exchange *exchange,
 uint16_t pyrs_exchange_server(const struct pyrs_exchange *exchange,
                               char address[PYRS_ADDRESS_BYTES]);
 
+/* Bytes that mean nothing by themselves, but are the same only if both ends are: those
+ * of one connection are. For who wants to read the addresses only when they change. */
+enum { PYRS_ENDS_BYTES = 64 }; /* at most */
+struct pyrs_slice pyrs_exchange_ends(const struct pyrs_exchange *exchange);
+
 /* A record in the process log, with the request line behind it. */
 void pyrs_exchange_log(struct pyrs_exchange *exchange, int level,
                        struct pyrs_slice message);
@@ -440,7 +445,7 @@ void pyrs_exchange_log(struct pyrs_exchange *exchange, int level,
 /* Response headers that are not simply passed on. */
 enum pyrs_field {
     PYRS_FIELD_OTHER,
-    PYRS_FIELD_MALFORMED, /* RFC 9110, 5.1 and 5.5: no name, or no value */
+    PYRS_FIELD_MALFORMED, /* RFC 9110, 5.1: no name */
     PYRS_FIELD_CONTENT_TYPE,
     PYRS_FIELD_CONTENT_LENGTH,
     PYRS_FIELD_DATE,
@@ -449,7 +454,10 @@ enum pyrs_field {
                               connection, which is pyrs's */
     PYRS_FIELD_HOP_BY_HOP, /* those others that RFC 2616, 13.5.1 does not pass on */
 };
-enum pyrs_field pyrs_field_of(struct pyrs_slice name, struct pyrs_slice value);
+enum pyrs_field pyrs_field_of(struct pyrs_slice name);
+
+/* RFC 9110, 5.5: it has no control character but tabs. */
+bool pyrs_field_value_is_valid(struct pyrs_slice value);
 
 /* True if a response may carry this header: a well-formed one, and none that pyrs
  * itself writes (Content-Length, Date, Server, those of framing). */

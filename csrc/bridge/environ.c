@@ -70,6 +70,20 @@ static bool is_text(PyObject *text, struct pyrs_slice bytes)
            memcmp(PyUnicode_1BYTE_DATA(text), bytes.bytes, bytes.length) == 0;
 }
 
+/* `bytes` is what it was made of: not its text, if slashes were encoded. */
+static bool keep_made(struct environ *prepared, enum environ_key key,
+                      struct pyrs_slice bytes, PyObject *text)
+{
+    PyObject *name = prepared->state->environ_names.keys[key];
+
+    prepared->last[key] = NULL;
+    if (PyDict_SetItem(prepared->template, name, text) != 0)
+        return false;
+    if (!memchr(bytes.bytes, 0, bytes.length))
+        prepared->last[key] = text; /* the template has it */
+    return true;
+}
+
 static bool keep(struct environ *prepared, enum environ_key key,
                  struct pyrs_slice bytes)
 {
@@ -79,11 +93,7 @@ static bool keep(struct environ *prepared, enum environ_key key,
     if (is_text(prepared->last[key], bytes))
         return true;
     text = path_text(bytes);
-    prepared->last[key] = NULL;
-    done = text && PyDict_SetItem(prepared->template,
-                                  prepared->state->environ_names.keys[key], text) == 0;
-    if (done && !memchr(bytes.bytes, 0, bytes.length))
-        prepared->last[key] = text; /* the template has it */
+    done = text && keep_made(prepared, key, bytes, text);
     Py_XDECREF(text);
     return done;
 }
@@ -101,7 +111,7 @@ static bool keep_text(struct environ *prepared, enum environ_key key, const char
 }
 
 /* A unix socket has no port, nor a name that a URL could have. */
-static bool keep_ends(struct environ *prepared, struct pyrs_exchange *exchange)
+static bool keep_addresses(struct environ *prepared, struct pyrs_exchange *exchange)
 {
     char host[PYRS_ADDRESS_BYTES];
     uint16_t port = pyrs_exchange_server(exchange, host);
@@ -114,6 +124,20 @@ static bool keep_ends(struct environ *prepared, struct pyrs_exchange *exchange)
            keep_number(prepared, KEY_REMOTE_PORT, port);
 }
 
+/* They stay the same from request to request of a connection. */
+static bool keep_ends(struct environ *prepared, struct pyrs_exchange *exchange)
+{
+    struct pyrs_slice ends = pyrs_exchange_ends(exchange);
+
+    if (memcmp(prepared->ends, ends.bytes, ends.length) == 0)
+        return true;
+    memset(prepared->ends, 0, sizeof prepared->ends);
+    if (!keep_addresses(prepared, exchange))
+        return false;
+    memcpy(prepared->ends, ends.bytes, ends.length);
+    return true;
+}
+
 /* What the route has of the path, without a slash at its end. */
 static struct pyrs_slice script_name(const struct pyrs_exchange *exchange)
 {
@@ -123,6 +147,41 @@ static struct pyrs_slice script_name(const struct pyrs_exchange *exchange)
     if (length > 0 && path.bytes[length - 1] == '/')
         length--;
     return (struct pyrs_slice){path.bytes, length};
+}
+
+static bool keep_raw_target(struct environ *prepared, struct pyrs_slice raw_target)
+{
+    PyObject *text;
+    bool done;
+
+    if (is_text(prepared->last[KEY_REQUEST_URI], raw_target))
+        return true;
+    text = latin1(raw_target);
+    done = text && keep_made(prepared, KEY_RAW_URI, raw_target, text) &&
+           keep_made(prepared, KEY_REQUEST_URI, raw_target, text);
+    Py_XDECREF(text);
+    return done;
+}
+
+/* PATH_INFO is what follows SCRIPT_NAME, with its slash: "" and "/" are told apart.
+ * Most often it is the target as well, and then one str. */
+static bool keep_target(struct environ *prepared, struct pyrs_exchange *exchange)
+{
+    struct pyrs_slice raw_target = pyrs_exchange_raw_target(exchange);
+    struct pyrs_slice path = pyrs_exchange_path(exchange);
+    struct pyrs_slice script = script_name(exchange);
+    struct pyrs_slice info = {path.bytes + script.length, path.length - script.length};
+    PyObject *uri;
+
+    if (!keep(prepared, KEY_SCRIPT_NAME, script) ||
+        !keep_raw_target(prepared, raw_target) ||
+        !keep(prepared, KEY_QUERY_STRING, pyrs_exchange_query(exchange)))
+        return false;
+    uri = prepared->last[KEY_REQUEST_URI];
+    if (!is_text(uri, info))
+        return keep(prepared, KEY_PATH_INFO, info);
+    return uri == prepared->last[KEY_PATH_INFO] ||
+           keep_made(prepared, KEY_PATH_INFO, info, uri);
 }
 
 /* ---- the request line ---- */
@@ -139,36 +198,9 @@ static bool set_method(const struct making *making)
     return set_new(making, KEY_REQUEST_METHOD, latin1(method));
 }
 
-/* What follows SCRIPT_NAME, with its slash: "" and "/" are told apart. */
-static bool set_path_info(const struct making *making, PyObject *raw_uri,
-                          struct pyrs_slice raw_target)
-{
-    struct pyrs_slice path = pyrs_exchange_path(making->exchange);
-    size_t script_bytes = script_name(making->exchange).length;
-    struct pyrs_slice info = {path.bytes + script_bytes, path.length - script_bytes};
-
-    if (info.bytes == raw_target.bytes && info.length == raw_target.length)
-        return set(making, KEY_PATH_INFO, raw_uri);
-    return set_new(making, KEY_PATH_INFO, path_text(info));
-}
-
-static bool set_target(const struct making *making)
-{
-    struct pyrs_slice raw_target = pyrs_exchange_raw_target(making->exchange);
-    struct pyrs_slice query = pyrs_exchange_query(making->exchange);
-    PyObject *raw_uri = latin1(raw_target);
-    bool done = raw_uri && set(making, KEY_RAW_URI, raw_uri) &&
-                set(making, KEY_REQUEST_URI, raw_uri) &&
-                set_path_info(making, raw_uri, raw_target);
-
-    Py_XDECREF(raw_uri);
-    return done &&
-           (query.length == 0 || set_new(making, KEY_QUERY_STRING, latin1(query)));
-}
-
 static bool set_request_line(const struct making *making)
 {
-    if (!set_method(making) || !set_target(making))
+    if (!set_method(making))
         return false;
     return pyrs_exchange_version_minor(making->exchange) != 0 ||
            set_new(making, KEY_SERVER_PROTOCOL, PyUnicode_FromString("HTTP/1.0"));
@@ -281,8 +313,7 @@ PyObject *environ_make(struct environ *prepared, struct pyrs_exchange *exchange,
 {
     struct making making = {prepared, exchange, NULL};
 
-    if (!keep_ends(prepared, exchange) ||
-        !keep(prepared, KEY_SCRIPT_NAME, script_name(exchange)))
+    if (!keep_ends(prepared, exchange) || !keep_target(prepared, exchange))
         return NULL;
     making.dict = PyDict_Copy(prepared->template);
     if (!making.dict)

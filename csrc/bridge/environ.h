@@ -16,6 +16,7 @@ struct environ {
                            here, when it differs, and not in each copy */
     PyObject *proxies;  /* new: that are trusted, or NULL */
     PyObject *last[ENVIRON_KEY_COUNT]; /* such values, borrowed from the template */
+    char ends[PYRS_ENDS_BYTES];        /* whose addresses the template has */
 };
 
 /* `settings` is pyrs._request_parts.RequestSettings. False with an exception set. */

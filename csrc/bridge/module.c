@@ -291,6 +291,7 @@ static int bridge_clear(PyObject *module)
     Py_CLEAR(state->wsgi_input_type);
     Py_CLEAR(state->file_wrapper_type);
     environ_names_fini(&state->environ_names);
+    known_names_fini(&state->known_names);
     Py_CLEAR(state->request_type);
     Py_CLEAR(state->body_stream_type);
     Py_CLEAR(state->tasks_type);

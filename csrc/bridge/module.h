@@ -10,6 +10,7 @@
 
 #include "../serve/endpoint.h"
 #include "environ_names.h"
+#include "known_names.h"
 #include "python.h"
 
 struct request;
@@ -52,6 +53,7 @@ struct module_state {
     struct request *spare_request;      /* NULL, or one that nobody uses */
     struct start_response *spare_start; /* likewise */
     struct environ_names environ_names;
+    struct known_names known_names;
     PyObject *methods[KNOWN_METHOD_COUNT];
     PyObject *http_versions[2];
     PyObject *scheme;

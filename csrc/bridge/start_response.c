@@ -25,6 +25,8 @@ static bool set_status(struct start_response *start, PyObject *status)
 
     if (!text.bytes)
         return false;
+    if (status == start->status_text) /* the last one's, often a constant */
+        return true;
     if (text.length <= STATUS_DIGITS || text.bytes[STATUS_DIGITS] != ' ')
         return refuse_status(status);
     for (int i = 0; i < STATUS_DIGITS; i++) {
@@ -35,8 +37,7 @@ static bool set_status(struct start_response *start, PyObject *status)
     start->status = (uint32_t)number;
     start->reason = (struct pyrs_slice){text.bytes + STATUS_DIGITS + 1,
                                         text.length - STATUS_DIGITS - 1};
-    if (number < 200 || number > 599 ||
-        pyrs_field_of(PYRS_TEXT("X"), start->reason) == PYRS_FIELD_MALFORMED)
+    if (number < 200 || number > 599 || !pyrs_field_value_is_valid(start->reason))
         return refuse_status(status);
     Py_XSETREF(start->status_text, Py_NewRef(status));
     return true;
@@ -89,12 +90,14 @@ static bool add_field(struct start_response *start, PyObject *name, PyObject *va
     value_text = field_text(value, "header value");
     if (!value_text.bytes)
         return false;
-    field = pyrs_field_of(name_text, value_text);
+    field = known_names_field(start->known_names, name, name_text);
+    if (field == PYRS_FIELD_CONTENT_LENGTH)
+        return set_content_length(start, name, value, value_text);
+    if (!pyrs_field_value_is_valid(value_text))
+        field = PYRS_FIELD_MALFORMED;
     switch (field) {
     case PYRS_FIELD_CONTENT_TYPE:
         return fields_set_content_type(&start->fields, value);
-    case PYRS_FIELD_CONTENT_LENGTH:
-        return set_content_length(start, name, value, value_text);
     case PYRS_FIELD_MALFORMED:
     case PYRS_FIELD_FRAMING:
     case PYRS_FIELD_HOP_BY_HOP:
@@ -105,6 +108,7 @@ static bool add_field(struct start_response *start, PyObject *name, PyObject *va
     case PYRS_FIELD_SERVER:
         start->has_server = true;
         break;
+    case PYRS_FIELD_CONTENT_LENGTH:
     case PYRS_FIELD_OTHER:
         break;
     }
@@ -336,6 +340,7 @@ static struct start_response *start_response_new(struct module_state *state)
     memset((char *)start + sizeof(PyObject), 0,
            sizeof(struct start_response) - sizeof(PyObject));
     start->call = start_response_call;
+    start->known_names = &state->known_names;
     start->write = PyCFunction_New(&write_method, (PyObject *)start);
     PyObject_GC_Track((PyObject *)start);
     if (start->write)

@@ -8,6 +8,7 @@
 
 #include "chars.h"
 #include "digits.h"
+#include "scan.h"
 
 #include <assert.h>
 
@@ -220,15 +221,23 @@ char *response_head_write(char *out, const struct response_head *head)
     return write_slice(out, SLICE("\r\n"));
 }
 
-bool field_is_valid(slice name, slice value)
+bool field_name_is_valid(slice name)
 {
-    if (name.length == 0)
-        return false;
     for (size_t i = 0; i < name.length; i++)
         if (!char_is(name.bytes[i], CHAR_TOKEN))
             return false;
-    for (size_t i = 0; i < value.length; i++)
-        if (char_is(value.bytes[i], CHAR_CONTROL))
-            return false;
-    return true;
+    return name.length > 0;
+}
+
+bool field_value_is_valid(slice value)
+{
+    const char *end = value.bytes + value.length;
+
+    return value.length == 0 ||
+           scan_current()->control(value.bytes, value.bytes, end) == end;
+}
+
+bool field_is_valid(slice name, slice value)
+{
+    return field_name_is_valid(name) && field_value_is_valid(value);
 }

@@ -45,6 +45,8 @@ slice status_reason(uint16_t status);
 /* A header that may be sent: the name a token; the value without CR, LF, NUL and other
  * control characters (RFC 9110, 5.5), tab allowed. Refusing here is what makes header
  * injection impossible. */
+bool field_name_is_valid(slice name);
+bool field_value_is_valid(slice value);
 bool field_is_valid(slice name, slice value);
 
 #endif

@@ -115,7 +115,7 @@ void connection_open(struct loop *loop, int fd, const union socket_address *peer
                      const char *unix_path, struct connection_limit *limit)
 {
     struct connection *connection = pool_take(&loop->connection_pool);
-    socklen_t length = sizeof connection->local;
+    socklen_t length = sizeof connection->ends.local;
 
     if (!connection) {
         refuse(loop, fd, NULL, limit);
@@ -129,11 +129,11 @@ void connection_open(struct loop *loop, int fd, const union socket_address *peer
     connection->loop = loop;
     connection->limit = limit;
     connection->fd = fd;
-    connection->peer = *peer;
-    connection->unix_path = unix_path;
+    connection->ends.peer = *peer;
+    connection->ends.unix_path = unix_path;
     /* Asked for now: later, on another thread, the number may be somebody else's. */
-    if (!unix_path && getsockname(fd, &connection->local.any, &length) != 0)
-        connection->local.any.sa_family = AF_UNSPEC;
+    if (!unix_path && getsockname(fd, &connection->ends.local.any, &length) != 0)
+        connection->ends.local.any.sa_family = AF_UNSPEC;
     list_init(&connection->readable);
     list_init(&connection->unflushed);
     timeout_init(&connection->timeout);

@@ -25,6 +25,11 @@ union socket_address {
     struct sockaddr_in6 ipv6;
 };
 
+struct connection_ends {
+    union socket_address peer, local;
+    const char *unix_path; /* that it was accepted on, or NULL */
+};
+
 /* How many connections there may be in all, over every loop of a server. */
 struct connection_limit {
     _Atomic uint32_t open;
@@ -55,8 +60,7 @@ struct connection {
     bool peer_finished; /* the client has sent its last byte */
     bool blocked;       /* no more output leaves for now */
     bool file_failed;   /* a file ended before what was promised of it: cut off */
-    union socket_address peer, local;
-    const char *unix_path; /* that it was accepted on, or NULL */
+    struct connection_ends ends;
 };
 
 /* Takes over an accepted, non-blocking socket and its place under the limit; closes it

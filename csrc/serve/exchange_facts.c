@@ -131,20 +131,28 @@ static uint16_t write_address(const union socket_address *from,
     return 0;
 }
 
+struct pyrs_slice pyrs_exchange_ends(const struct pyrs_exchange *exchange)
+{
+    const struct connection_ends *ends = &exchange->http1->connection.ends;
+
+    static_assert(sizeof *ends <= PYRS_ENDS_BYTES, "what is kept of them has to do");
+    return (struct pyrs_slice){(const char *)ends, sizeof *ends};
+}
+
 uint16_t pyrs_exchange_client(const struct pyrs_exchange *exchange,
                               char address[PYRS_ADDRESS_BYTES])
 {
-    return write_address(&exchange->http1->connection.peer, address);
+    return write_address(&exchange->http1->connection.ends.peer, address);
 }
 
 uint16_t pyrs_exchange_server(const struct pyrs_exchange *exchange,
                               char address[PYRS_ADDRESS_BYTES])
 {
-    const struct connection *connection = &exchange->http1->connection;
+    const struct connection_ends *ends = &exchange->http1->connection.ends;
 
-    if (!connection->unix_path)
-        return write_address(&connection->local, address);
-    snprintf(address, PYRS_ADDRESS_BYTES, "%s", connection->unix_path);
+    if (!ends->unix_path)
+        return write_address(&ends->local, address);
+    snprintf(address, PYRS_ADDRESS_BYTES, "%s", ends->unix_path);
     return 0;
 }
 
@@ -194,19 +202,23 @@ static enum pyrs_field known_field(slice name)
     return PYRS_FIELD_OTHER;
 }
 
-enum pyrs_field pyrs_field_of(struct pyrs_slice name, struct pyrs_slice value)
+enum pyrs_field pyrs_field_of(struct pyrs_slice name)
 {
     slice given = slice_of(name.bytes, name.length);
 
-    if (!field_is_valid(given, slice_of(value.bytes, value.length)))
-        return PYRS_FIELD_MALFORMED;
-    return known_field(given);
+    return field_name_is_valid(given) ? known_field(given) : PYRS_FIELD_MALFORMED;
+}
+
+bool pyrs_field_value_is_valid(struct pyrs_slice value)
+{
+    return field_value_is_valid(slice_of(value.bytes, value.length));
 }
 
 bool pyrs_field_is_valid(struct pyrs_slice name, struct pyrs_slice value)
 {
-    enum pyrs_field field = pyrs_field_of(name, value);
+    enum pyrs_field field = pyrs_field_of(name);
 
-    return field == PYRS_FIELD_OTHER || field == PYRS_FIELD_CONTENT_TYPE ||
-           field == PYRS_FIELD_HOP_BY_HOP;
+    return (field == PYRS_FIELD_OTHER || field == PYRS_FIELD_CONTENT_TYPE ||
+            field == PYRS_FIELD_HOP_BY_HOP) &&
+           pyrs_field_value_is_valid(value);
 }
