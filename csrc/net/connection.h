@@ -12,6 +12,10 @@
 
 #include "loop.h"
 
+/* What waits in a socket, beyond what is on its way; 4 MiB without a limit, for each
+ * client that reads slowly. */
+enum { UNSENT_BYTES_MAX = 128 * 1024 };
+
 enum connection_state {
     CONNECTION_OPEN,
     CONNECTION_FINISHING, /* closes once its output is sent */
@@ -60,6 +64,8 @@ struct connection {
     bool peer_finished; /* the client has sent its last byte */
     bool blocked;       /* no more output leaves for now */
     bool file_failed;   /* a file ended before what was promised of it: cut off */
+    bool sends_files;   /* large ones, so that more of it may wait in the socket */
+    int unsent_seen;    /* by the socket, when the send timeout began */
     struct connection_ends ends;
 };
 
@@ -94,6 +100,11 @@ void connection_resume(struct connection *connection);
 
 /* Deadline from now on; 0: none. Postponing costs one store. */
 void connection_set_timeout(struct connection *connection, uint32_t timeout_ms);
+
+/* The send timeout is over: true, and it begins again, if the client has taken anything
+ * since it began. The socket need not be writable for that: a large buffer is only when
+ * a third of it is free. */
+bool connection_goes_on(struct connection *connection);
 
 /* For the loop. */
 void connection_receive(struct connection *connection);

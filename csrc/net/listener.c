@@ -16,11 +16,6 @@
  */
 enum { ACCEPTS_PER_TURN_MAX = 64 };
 
-/* What waits in the kernel, beyond what is on its way: a full buffer, up to 4 MiB, says
- * that it is writable again when a third of it is free, which a slow reader reaches
- * long after timeouts.send although it reads all the time. */
-enum { UNSENT_BYTES_MAX = 128 * 1024 };
-
 /* ---- binding ---- */
 
 static int new_socket(int family, bool reuse_port)

@@ -49,6 +49,8 @@ static void end_due(struct loop *loop)
     while ((due = timeout_take_due(&loop->timeouts, loop_now_ms(loop)))) {
         struct connection *connection = CONTAINER_OF(due, struct connection, timeout);
 
+        if (connection->blocked && connection_goes_on(connection))
+            continue;
         if (connection->state != CONNECTION_OPEN || connection->blocked)
             connection_close(connection);
         else if (!loop->settings.protocol->timed_out(connection))

@@ -13,6 +13,7 @@ from tests.kit import Client, Serve, get, post, wait_until
 
 CODE = """
 import threading
+from pyrs import Response
 
 def hello(request):
     return "world"
@@ -21,7 +22,10 @@ def echo(request):
     return request
 
 def large(request):
-    return b"x" * 5_000_000
+    return b"x" * 3_000_000
+
+def file(request):
+    return Response.file("large.bin")
 """
 
 SHORT = 0.3
@@ -212,16 +216,20 @@ def test_a_client_that_never_reads_is_cut_by_the_send_timeout(serve: Serve) -> N
     wait_until(lambda: server.counter("connections_open") == 0)
 
 
-def test_a_client_that_reads_slowly_is_served_to_the_end(serve: Serve) -> None:
-    server = serve(CODE, timeouts=timeouts(send=2))
+@pytest.mark.parametrize("path", ["/large", "/file"])
+def test_a_client_that_reads_slowly_is_served_to_the_end(
+    serve: Serve, path: str
+) -> None:
+    server = serve(CODE, timeouts=timeouts(send=1))
+    (server.folder / "large.bin").write_bytes(b"x" * 3_000_000)
     with server.connect(small_window=True) as client:
-        client.send(get("/large"))
+        client.send(get(path))
         start = time.monotonic()
-        while time.monotonic() - start < 4:  # twice the timeout
-            client.unread += client.socket.recv(32768)
+        while time.monotonic() - start < 2:  # twice the timeout
+            client.unread += client.socket.recv(4096)
             time.sleep(0.02)
-        assert len(client.unread) < 5_000_000
-        assert client.response().body == b"x" * 5_000_000
+        assert len(client.unread) < 3_000_000
+        assert client.response().body == b"x" * 3_000_000
     assert server.counter("timeouts") == 0
 
 
@@ -259,4 +267,4 @@ def test_a_timeout_of_zero_never_ends(serve: Serve) -> None:
     assert waiting[0].response().body == b"world"
     assert waiting[1].response().body == b"world"
     assert waiting[2].response().body == b"xy"
-    assert len(slow.response().body) == 5_000_000
+    assert len(slow.response().body) == 3_000_000
