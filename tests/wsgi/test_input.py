@@ -77,6 +77,7 @@ def arrives(environ, start_response):
         yield stream.read(size)
 
 def leaves(environ, start_response):
+    counts["inside"] += 1
     try:
         environ["wsgi.input"].read()
     except ConnectionError as error:
@@ -324,7 +325,7 @@ def test_a_client_that_goes_while_it_is_read_raises_client_disconnected(
 ) -> None:
     client = server.connect()
     client.send(post("/leaves", bytes(100_000))[:50_000])
-    wait_until(lambda: server.counter("exchanges_open") > 0)
+    wait_until(lambda: counted(server, "inside") == 1)
     client.abort()
     wait_until(lambda: counted(server, "ClientDisconnected") == 1)
 
