@@ -186,8 +186,10 @@ static bool is_last_value(const struct field_key *slot, struct pyrs_slice value)
 
 static bool is_secret(const struct field_key *slot)
 {
-    return slot->role == ROLE_LIST_OF_COOKIES ||
-           is_text((struct pyrs_slice){slot->name, slot->length}, "AUTHORIZATION");
+    struct pyrs_slice name = {slot->name, slot->length};
+
+    return slot->role == ROLE_LIST_OF_COOKIES || is_text(name, "AUTHORIZATION") ||
+           is_text(name, "PROXY_AUTHORIZATION");
 }
 
 static PyObject *value_of(struct field_key *slot, struct pyrs_slice value)
