@@ -28,11 +28,6 @@ static bool set_new(const struct making *making, enum environ_key key, PyObject 
     return done;
 }
 
-static PyObject *latin1(struct pyrs_slice bytes)
-{
-    return PyUnicode_DecodeLatin1(bytes.bytes, (Py_ssize_t)bytes.length, NULL);
-}
-
 static struct pyrs_slice write_number(uint32_t number, char out[10])
 {
     char *first = out + 10;
@@ -47,7 +42,7 @@ static struct pyrs_slice write_number(uint32_t number, char out[10])
 /* The bytes of a path as characters; the NUL for an encoded slash is a slash again. */
 static PyObject *path_text(struct pyrs_slice path)
 {
-    PyObject *raw = latin1(path), *text;
+    PyObject *raw = str_from_latin1(path), *text;
     char *bytes;
 
     if (!raw || path.length == 0 || !memchr(path.bytes, 0, path.length))
@@ -156,7 +151,7 @@ static bool keep_raw_target(struct environ *prepared, struct pyrs_slice raw_targ
 
     if (is_text(prepared->last[KEY_REQUEST_URI], raw_target))
         return true;
-    text = latin1(raw_target);
+    text = str_from_latin1(raw_target);
     done = text && keep_made(prepared, KEY_RAW_URI, raw_target, text) &&
            keep_made(prepared, KEY_REQUEST_URI, raw_target, text);
     Py_XDECREF(text);
@@ -195,7 +190,7 @@ static bool set_method(const struct making *making)
     for (int i = 0; i < KNOWN_METHOD_COUNT; i++)
         if (is_text(known[i], method))
             return i == 0 || set(making, KEY_REQUEST_METHOD, known[i]);
-    return set_new(making, KEY_REQUEST_METHOD, latin1(method));
+    return set_new(making, KEY_REQUEST_METHOD, str_from_latin1(method));
 }
 
 static bool set_request_line(const struct making *making)

@@ -171,11 +171,6 @@ void field_keys_fini(struct field_keys *keys)
 
 /* ---- values ---- */
 
-static PyObject *decode(struct pyrs_slice bytes)
-{
-    return PyUnicode_DecodeLatin1(bytes.bytes, (Py_ssize_t)bytes.length, NULL);
-}
-
 static bool is_last_value(const struct field_key *slot, struct pyrs_slice value)
 {
     PyObject *last = slot->value;
@@ -198,7 +193,7 @@ static PyObject *value_of(struct field_key *slot, struct pyrs_slice value)
 
     if (is_last_value(slot, value))
         return Py_NewRef(slot->value);
-    made = decode(value);
+    made = str_from_latin1(value);
     if (made && value.length <= VALUE_KEPT_BYTES_MAX && !is_secret(slot))
         Py_XSETREF(slot->value, Py_NewRef(made));
     return made;
@@ -221,7 +216,7 @@ static bool read_rare(struct pyrs_slice name, struct pyrs_slice value,
     if (write_name(name, key_name)) {
         field->role = role_of((struct pyrs_slice){key_name, name.length});
         field->key = make_key((struct pyrs_slice){key_name, name.length});
-        field->value = decode(value);
+        field->value = str_from_latin1(value);
     }
     PyMem_Free(key_name);
     if (field->role == ROLE_HIDDEN || (field->key && field->value))

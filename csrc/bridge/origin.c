@@ -1,11 +1,6 @@
 /* origin.c - see origin.h. */
 #include "origin.h"
 
-static PyObject *decode_latin1(struct pyrs_slice bytes)
-{
-    return PyUnicode_DecodeLatin1(bytes.bytes, (Py_ssize_t)bytes.length, NULL);
-}
-
 /* ---- headers ---- */
 
 static PyObject *header_pair(const struct facts *facts, uint32_t index)
@@ -13,7 +8,7 @@ static PyObject *header_pair(const struct facts *facts, uint32_t index)
     struct pyrs_slice name, value;
 
     facts_header_at(facts, index, &name, &value);
-    return Py_BuildValue("(NN)", decode_latin1(name), decode_latin1(value));
+    return Py_BuildValue("(NN)", str_from_latin1(name), str_from_latin1(value));
 }
 
 /* A list of (name, value), in the order they came, for the policy function. */
@@ -70,7 +65,7 @@ PyObject *origin_make(struct module_state *state, PyObject *proxies,
                       const struct facts *facts, PyObject *headers)
 {
     PyObject *client = client_tuple(facts);
-    PyObject *host = decode_latin1(facts_header(facts, PYRS_TEXT("host")));
+    PyObject *host = str_from_latin1(facts_header(facts, PYRS_TEXT("host")));
     PyObject *origin = NULL;
 
     if (client && host)

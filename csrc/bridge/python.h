@@ -1,4 +1,5 @@
-/* python.h - Python.h, and what differs between CPython 3.10 and 3.13.
+/* python.h - Python.h, what differs between CPython 3.10 and 3.13, and steps between
+ * its objects and the core's bytes.
  *
  * A function that returns PyObject * gives a new reference, or NULL with an exception
  * set, unless its comment says otherwise.
@@ -11,6 +12,8 @@
 #include <structmember.h>
 
 #include <stdbool.h>
+
+#include "../pyrs.h"
 
 static inline bool python_is_finalizing(void)
 {
@@ -66,6 +69,13 @@ static inline bool str_latin1(PyObject *text, const char **bytes, size_t *length
     *bytes = (const char *)PyUnicode_1BYTE_DATA(text);
     *length = (size_t)PyUnicode_GET_LENGTH(text);
     return true;
+}
+
+/* Each byte as one character: what PEP 3333 wants of header text, and what never fails.
+ */
+static inline PyObject *str_from_latin1(struct pyrs_slice bytes)
+{
+    return PyUnicode_DecodeLatin1(bytes.bytes, (Py_ssize_t)bytes.length, NULL);
 }
 
 /* Of a reference that the core was lent bytes with: pyrs_response.release. */

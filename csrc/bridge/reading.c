@@ -1,14 +1,12 @@
 /* reading.c - see reading.h. */
 #include "reading.h"
 
+#include "body_bytes.h"
 #include "coroutine.h"
 #include "request.h"
 
 /* What is taken at once from a body that arrives: twice what the core lets wait. */
-enum { CHUNK_BYTES_MAX = 256 * 1024, CHUNK_BYTES = 64 * 1024 };
-
-/* More than there can be (PY_SSIZE_T_MAX, which C11 alone does not have). */
-#define ALL_BYTES (SIZE_MAX / 2)
+enum { CHUNK_BYTES_MAX = 256 * 1024 };
 
 /* ---- a body that arrives ---- */
 
@@ -24,7 +22,8 @@ void reading_set_gone(struct module_state *state)
                     "the client went before its request's body was whole");
 }
 
-int64_t reading_take_now(struct request *request, char *bytes, size_t room)
+/* As intake_take_now. */
+static int64_t take_now(struct request *request, char *bytes, size_t room)
 {
     return intake_take_now(&request->reading.intake, request->facts.exchange, bytes,
                            room);
@@ -43,10 +42,11 @@ static int64_t take_waiting(struct request *request, char *bytes, size_t room)
     return INTAKE_FAILED;
 }
 
-/* At most `room` bytes, but some; 0 at the end, negative with an exception set. */
-static int64_t take(struct request *request, char *bytes, size_t room)
+/* A body_take_function of a request. */
+static int64_t take(void *source, char *bytes, size_t room)
 {
-    int64_t taken = reading_take_now(request, bytes, room);
+    struct request *request = source;
+    int64_t taken = take_now(request, bytes, room);
 
     if (taken == PYRS_BODY_WAIT)
         taken = take_waiting(request, bytes, room);
@@ -59,48 +59,13 @@ static int64_t take(struct request *request, char *bytes, size_t room)
 
 static PyObject *arriving_chunk(struct request *request, size_t size)
 {
-    size_t room = size < CHUNK_BYTES_MAX ? size : CHUNK_BYTES_MAX;
-    PyObject *chunk = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)room);
-    int64_t taken;
-
-    if (!chunk)
-        return NULL;
-    taken = take(request, PyBytes_AS_STRING(chunk), room);
-    if (taken < 0) {
-        Py_DECREF(chunk);
-        return NULL;
-    }
-    if ((size_t)taken < room)
-        (void)_PyBytes_Resize(&chunk, (Py_ssize_t)taken);
-    return chunk;
+    return body_bytes_once(take, request,
+                           size < CHUNK_BYTES_MAX ? size : CHUNK_BYTES_MAX);
 }
 
-/* Grows with what has come, never with what was announced. */
 static PyObject *read_arriving(struct request *request, size_t size)
 {
-    size_t room = size < CHUNK_BYTES ? size : CHUNK_BYTES, length = 0;
-    PyObject *read = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)room);
-
-    while (read && length < size) {
-        int64_t taken;
-
-        if (length == room) {
-            room = room < size / 2 ? room * 2 : size;
-            if (_PyBytes_Resize(&read, (Py_ssize_t)room) < 0)
-                return NULL;
-        }
-        taken = take(request, PyBytes_AS_STRING(read) + length, room - length);
-        if (taken < 0) {
-            Py_DECREF(read);
-            return NULL;
-        }
-        if (taken == 0)
-            break;
-        length += (size_t)taken;
-    }
-    if (read && length < room)
-        (void)_PyBytes_Resize(&read, (Py_ssize_t)length);
-    return read;
+    return body_bytes_until(take, request, BODY_STEP_BYTES, size);
 }
 
 bool reading_is_untouched(const struct request *request)
@@ -119,7 +84,7 @@ PyObject *reading_whole(struct request *request)
 
     if (!reading_is_untouched(request))
         return NULL;
-    body = read_arriving(request, ALL_BYTES);
+    body = read_arriving(request, BODY_BYTES_ALL);
     if (body)
         request->reading.at = 0;
     return body;
@@ -158,7 +123,7 @@ static PyObject *slice_of_body(struct request *request, size_t size)
 
 PyObject *reading_read(struct request *request, Py_ssize_t size)
 {
-    size_t bytes = size < 0 ? ALL_BYTES : (size_t)size;
+    size_t bytes = size < 0 ? BODY_BYTES_ALL : (size_t)size;
 
     if (!may_read(request))
         return NULL;
@@ -237,8 +202,8 @@ static PyObject *stream_read(PyObject *self, PyObject *args)
 static PyObject *what_has_come(struct request *request, size_t room)
 {
     PyObject *chunk = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)room);
-    int64_t taken = chunk ? reading_take_now(request, PyBytes_AS_STRING(chunk), room)
-                          : INTAKE_FAILED;
+    int64_t taken =
+        chunk ? take_now(request, PyBytes_AS_STRING(chunk), room) : INTAKE_FAILED;
 
     if (taken == PYRS_BODY_GONE)
         reading_set_gone(request_module_state(request));

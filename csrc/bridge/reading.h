@@ -42,11 +42,6 @@ PyObject *reading_stream(struct request *request, Py_ssize_t size);
 /* So many bytes, fewer at the end; all that are left if `size` is negative. */
 PyObject *reading_read(struct request *request, Py_ssize_t size);
 
-/* ---- for who reads without waiting ---- */
-
-/* As intake_take_now. */
-int64_t reading_take_now(struct request *request, char *bytes, size_t room);
-
 /* Sets ClientDisconnected. */
 void reading_set_gone(struct module_state *state);
 

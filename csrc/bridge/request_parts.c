@@ -7,11 +7,6 @@
 
 /* ---- text ---- */
 
-static PyObject *decode_latin1(struct pyrs_slice bytes)
-{
-    return PyUnicode_DecodeLatin1(bytes.bytes, (Py_ssize_t)bytes.length, NULL);
-}
-
 /* UTF-8, each wrong byte as U+FFFD, and a slash for the NUL that stands for an encoded
  * one. */
 static PyObject *decode_path(struct pyrs_slice path)
@@ -46,7 +41,7 @@ static PyObject *make_method(struct request *request, struct module_state *state
             memcmp(PyUnicode_1BYTE_DATA(known), method.bytes, method.length) == 0)
             return Py_NewRef(known);
     }
-    return decode_latin1(method);
+    return str_from_latin1(method);
 }
 
 static PyObject *make_path(struct request *request, struct module_state *state)
@@ -58,13 +53,13 @@ static PyObject *make_path(struct request *request, struct module_state *state)
 static PyObject *make_raw_path(struct request *request, struct module_state *state)
 {
     (void)state;
-    return decode_latin1(facts_slice(&request->facts, FACT_RAW_PATH));
+    return str_from_latin1(facts_slice(&request->facts, FACT_RAW_PATH));
 }
 
 static PyObject *make_query_string(struct request *request, struct module_state *state)
 {
     (void)state;
-    return decode_latin1(facts_slice(&request->facts, FACT_QUERY));
+    return str_from_latin1(facts_slice(&request->facts, FACT_QUERY));
 }
 
 static PyObject *make_http_version(struct request *request, struct module_state *state)
@@ -163,7 +158,7 @@ static PyObject *make_text(struct request *request, struct module_state *state)
     if (!body)
         return NULL;
     media_type =
-        decode_latin1(facts_header(&request->facts, PYRS_TEXT("content-type")));
+        str_from_latin1(facts_header(&request->facts, PYRS_TEXT("content-type")));
     if (!media_type)
         return NULL;
     text =
@@ -184,7 +179,7 @@ static PyObject *setting(const struct request *request, PyObject *name)
 
 static PyObject *host_header(const struct request *request)
 {
-    return decode_latin1(facts_header(&request->facts, PYRS_TEXT("host")));
+    return str_from_latin1(facts_header(&request->facts, PYRS_TEXT("host")));
 }
 
 static PyObject *read_origin(struct request *request, struct module_state *state,
@@ -288,7 +283,7 @@ static PyObject *read_form(struct request *request, struct module_state *state)
 
     if (!chunks)
         return NULL;
-    type = decode_latin1(facts_header(&request->facts, PYRS_TEXT("content-type")));
+    type = str_from_latin1(facts_header(&request->facts, PYRS_TEXT("content-type")));
     limits = setting(request, state->name_form_limits);
     if (type && limits)
         form = PyObject_CallFunctionObjArgs(state->policy.read_form, type, chunks,

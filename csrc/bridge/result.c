@@ -193,7 +193,7 @@ static bool from_other_request(struct result *result, PyObject *value)
         return false;
     }
     type = facts_header(&request->facts, PYRS_TEXT("content-type"));
-    type_text = PyUnicode_DecodeLatin1(type.bytes, (Py_ssize_t)type.length, NULL);
+    type_text = str_from_latin1(type);
     Py_DECREF(value);
     if (!type_text) {
         Py_DECREF(body);

@@ -5,12 +5,8 @@
  */
 #include "wsgi_input.h"
 
+#include "body_bytes.h"
 #include "reading.h"
-
-/* Read ahead for lines, and the first step of reading what has no known length. */
-enum { CHUNK_BYTES = 64 * 1024 };
-
-#define ALL_BYTES (SIZE_MAX / 2)
 
 struct wsgi_input {
     PyObject_HEAD struct intake intake;
@@ -27,9 +23,10 @@ static struct module_state *state_of(const struct wsgi_input *input)
 
 /* ---- taking bytes ---- */
 
-/* At most `room` bytes, but some; 0 at the end, negative with an exception set. */
-static int64_t take(struct wsgi_input *input, char *bytes, size_t room)
+/* A body_take_function, which passes by what was read ahead. */
+static int64_t take_behind(void *source, char *bytes, size_t room)
 {
+    struct wsgi_input *input = source;
     int64_t taken;
 
     if (!input->exchange) { /* it has gone over while another thread waited */
@@ -49,27 +46,6 @@ static size_t ahead(const struct wsgi_input *input)
     return input->chunk ? (size_t)(PyBytes_GET_SIZE(input->chunk) - input->at) : 0;
 }
 
-/* False at the end, and with an exception set. */
-static bool read_chunk(struct wsgi_input *input)
-{
-    PyObject *chunk = PyBytes_FromStringAndSize(NULL, CHUNK_BYTES);
-    int64_t taken;
-
-    Py_CLEAR(input->chunk);
-    input->at = 0;
-    if (!chunk)
-        return false;
-    taken = take(input, PyBytes_AS_STRING(chunk), CHUNK_BYTES);
-    if (taken <= 0) {
-        Py_DECREF(chunk);
-        return false;
-    }
-    if (taken < CHUNK_BYTES && _PyBytes_Resize(&chunk, (Py_ssize_t)taken) < 0)
-        return false;
-    input->chunk = chunk;
-    return true;
-}
-
 /* Up to `room` bytes of what was read ahead. */
 static size_t take_ahead(struct wsgi_input *input, char *bytes, size_t room)
 {
@@ -77,8 +53,6 @@ static size_t take_ahead(struct wsgi_input *input, char *bytes, size_t room)
 
     if (length > room)
         length = room;
-    if (length == 0)
-        return 0;
     memcpy(bytes, PyBytes_AS_STRING(input->chunk) + input->at, length);
     input->at += (Py_ssize_t)length;
     if (ahead(input) == 0)
@@ -86,33 +60,13 @@ static size_t take_ahead(struct wsgi_input *input, char *bytes, size_t room)
     return length;
 }
 
-/* ---- bytes that grow ---- */
-
-struct grown {
-    PyObject *bytes; /* NULL with an exception set */
-    size_t length, room;
-};
-
-static bool grow(struct grown *grown, size_t room)
+/* A body_take_function. */
+static int64_t take(void *source, char *bytes, size_t room)
 {
-    grown->room = room;
-    if (grown->bytes)
-        return _PyBytes_Resize(&grown->bytes, (Py_ssize_t)room) == 0;
-    grown->bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)room);
-    return grown->bytes != NULL;
-}
+    struct wsgi_input *input = source;
 
-static PyObject *finish(struct grown *grown)
-{
-    if (grown->bytes && grown->length < grown->room)
-        (void)_PyBytes_Resize(&grown->bytes, (Py_ssize_t)grown->length);
-    return grown->bytes;
-}
-
-static PyObject *fail(struct grown *grown)
-{
-    Py_CLEAR(grown->bytes);
-    return NULL;
+    return ahead(input) > 0 ? (int64_t)take_ahead(input, bytes, room)
+                            : take_behind(input, bytes, room);
 }
 
 /* ---- read ---- */
@@ -134,77 +88,61 @@ static size_t at_most(const struct wsgi_input *input, size_t size)
     return size < there ? size : there;
 }
 
-/* Grows with what has come, never with what was announced. */
-static size_t first_room(const struct wsgi_input *input, size_t size)
-{
-    size_t room = ahead(input) + CHUNK_BYTES;
-
-    return arrives(input) && room < size ? room : size;
-}
-
 static PyObject *read_bytes(struct wsgi_input *input, size_t size)
 {
-    struct grown read = {NULL, 0, 0};
+    size_t bytes_max = at_most(input, size);
+    size_t first_room = arrives(input) ? ahead(input) + BODY_STEP_BYTES : bytes_max;
 
-    size = at_most(input, size);
-    if (!grow(&read, first_room(input, size)))
-        return NULL;
-    read.length = take_ahead(input, PyBytes_AS_STRING(read.bytes), read.room);
-    while (read.length < size) {
-        int64_t taken;
-
-        if (read.length == read.room &&
-            !grow(&read, read.room < size / 2 ? read.room * 2 + 1 : size))
-            return NULL;
-        taken = take(input, PyBytes_AS_STRING(read.bytes) + read.length,
-                     read.room - read.length);
-        if (taken < 0)
-            return fail(&read);
-        if (taken == 0)
-            break;
-        read.length += (size_t)taken;
-    }
-    return finish(&read);
+    return body_bytes_until(take, input, first_room, bytes_max);
 }
 
 /* ---- readline ---- */
 
-/* Moves bytes up to the next line end, at most `size`, out of the chunk. True: the line
- * is whole. */
-static bool take_line(struct wsgi_input *input, struct grown *line, size_t size,
-                      bool *failed)
+/* False at the end, and with an exception set. */
+static bool read_ahead(struct wsgi_input *input)
 {
+    PyObject *chunk = body_bytes_once(take_behind, input, BODY_STEP_BYTES);
+
+    if (!chunk || PyBytes_GET_SIZE(chunk) == 0) {
+        Py_XDECREF(chunk);
+        return false;
+    }
+    Py_XSETREF(input->chunk, chunk);
+    input->at = 0;
+    return true;
+}
+
+/* Moves bytes up to the next line end out of the chunk. True: no more are wanted, since
+ * the line is whole, or `size` bytes long, or NULL with an exception set. */
+static bool take_line(struct wsgi_input *input, PyObject **line, size_t size)
+{
+    size_t before = (size_t)PyBytes_GET_SIZE(*line), wanted = size - before;
+    size_t length = ahead(input) < wanted ? ahead(input) : wanted;
     const char *start = PyBytes_AS_STRING(input->chunk) + input->at;
-    size_t length = ahead(input) < size ? ahead(input) : size;
     const char *end = memchr(start, '\n', length);
 
     if (end)
         length = (size_t)(end - start) + 1;
-    *failed = !grow(line, line->length + length);
-    if (*failed)
-        return false;
-    take_ahead(input, PyBytes_AS_STRING(line->bytes) + line->length, length);
-    line->length += length;
-    return end || length == size;
+    if (_PyBytes_Resize(line, (Py_ssize_t)(before + length)) < 0)
+        return true;
+    take_ahead(input, PyBytes_AS_STRING(*line) + before, length);
+    return end || length == wanted;
 }
 
 static PyObject *read_line(struct wsgi_input *input, size_t size)
 {
-    struct grown line = {NULL, 0, 0};
-    bool failed = false;
+    PyObject *line = PyBytes_FromStringAndSize(NULL, 0);
 
-    while (line.length < size) {
-        if (ahead(input) == 0 && !read_chunk(input)) {
+    if (!line || size == 0)
+        return line;
+    do {
+        if (ahead(input) == 0 && !read_ahead(input)) {
             if (PyErr_Occurred())
-                return fail(&line);
+                Py_CLEAR(line);
             break;
         }
-        if (take_line(input, &line, size - line.length, &failed))
-            break;
-        if (failed)
-            return fail(&line);
-    }
-    return line.bytes ? line.bytes : PyBytes_FromStringAndSize(NULL, 0);
+    } while (!take_line(input, &line, size));
+    return line;
 }
 
 /* ---- methods ---- */
@@ -224,7 +162,7 @@ static bool read_size(PyObject *const *args, Py_ssize_t count, const char *name,
         if (given == -1 && PyErr_Occurred())
             return false;
     }
-    *size = given < 0 ? ALL_BYTES : (size_t)given;
+    *size = given < 0 ? BODY_BYTES_ALL : (size_t)given;
     return true;
 }
 
@@ -272,7 +210,7 @@ static PyObject *input_readline(PyObject *self, PyObject *const *args, Py_ssize_
 
 static PyObject *input_next(PyObject *self)
 {
-    PyObject *line = alone((struct wsgi_input *)self, ALL_BYTES, read_line);
+    PyObject *line = alone((struct wsgi_input *)self, BODY_BYTES_ALL, read_line);
 
     if (line && PyBytes_GET_SIZE(line) == 0)
         Py_CLEAR(line); /* the end: NULL without an exception */

@@ -54,7 +54,8 @@ struct endpoint_class {
     void (*notify)(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange,
                    enum pyrs_event event);
     /* After `answer` was called for some exchanges, for one of their endpoints: now who
-     * has them may be woken, once for all. As notify. NULL if nobody is. */
+     * has them may be woken, once for all. For classes whose endpoints share who that
+     * is. As notify. NULL if nobody is. */
     void (*wake)(struct pyrs_endpoint *endpoint);
     /* Before the server accepts anything, and after its last exchange has ended; from
      * the thread that runs the server, not attached. False with an error: the server
