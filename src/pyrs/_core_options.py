@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pyrs import _files
 from pyrs._core import ffi, lib
-from pyrs.config import CgiOptions, Settings
+from pyrs.config import CgiOptions, Settings, StaticOptions
 
 if TYPE_CHECKING:
     from pyrs._core import CData, EndpointPointer, Error, ServerPointer
@@ -77,24 +78,22 @@ def new_server(settings: Settings, error: Error) -> ServerPointer:
 
 
 def new_static_endpoint(
-    folder: str | os.PathLike[str],
-    index: str,
-    cache_control: str,
-    types: Mapping[str, str],
-    flags: Mapping[str, bool],
-    error: Error,
+    folder: str | os.PathLike[str], options: StaticOptions, walk: bool, error: Error
 ) -> EndpointPointer:
-    """`flags` are those of pyrs_static_options. NULL, and the error, without folder."""
+    """NULL, and the error, if the folder cannot be opened; `walk` is for tests."""
     held = _Held()
-    options = ffi.new("struct pyrs_static_options *")
-    options.index = held.text(index)
-    options.cache_control = held.text(cache_control)
+    types = _files.media_types(options.media_types, options.charset)
     pairs = [(held.text(name), held.text(kind)) for name, kind in types.items()]
     table = ffi.new("struct pyrs_media_type[]", pairs)
-    options.media_types, options.media_type_count = table, len(pairs)
-    for name, value in flags.items():
-        setattr(options, name, value)
-    return lib.pyrs_endpoint_static(os.fsencode(folder), options, error)
+    core = ffi.new("struct pyrs_static_options *")
+    core.index = held.text(options.index)
+    core.listing = options.listing
+    core.follow_symlinks = options.follow_symlinks
+    core.cache_control = held.text(options.cache_control)
+    core.media_types, core.media_type_count = table, len(pairs)
+    core.precompressed = options.precompressed
+    core.walk = walk
+    return lib.pyrs_endpoint_static(os.fsencode(folder), core, error)
 
 
 def new_cgi_endpoint(

@@ -9,8 +9,8 @@
 
 `new`, `check` and `compress` are commands only as the first word; a file of that name
 is ./new. What any other word stands for is found out by pyrs.target.
-The ranges of options are those of pyrs.config. A wrong word gives one message and exit
-status 2, any other failure one message and 1.
+The ranges of options are those of the project file. A wrong word gives one message and
+exit status 2, any other failure one message and 1.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ import click
 import msgspec.inspect
 
 import pyrs
-from pyrs.config import Entry, Project
 from pyrs.errors import PyrsError
 from pyrs.new import new_project
 from pyrs.one_endpoint import load_application, load_folder
@@ -39,6 +38,7 @@ from pyrs.project import (
     serve_loaded,
 )
 from pyrs.project_file import ProjectError
+from pyrs.project_schema import Entry, Project
 from pyrs.target import (
     PROJECT_FILE,
     Application,
@@ -116,7 +116,7 @@ def _complain(message: str) -> None:
 
 
 def _range_of(key: str) -> click.IntRange:
-    """The range of a key of the project file, as pyrs.config has it."""
+    """The range of a key of the project file, as its schema has it."""
     project = msgspec.inspect.type_info(Project)
     assert isinstance(project, msgspec.inspect.StructType)
     kind = next(field.type for field in project.fields if field.name == key)

@@ -1,42 +1,35 @@
-"""The configuration: every key of project.pyrs, once.
+"""What a server is made with, and how the folders are served that it is given.
 
-These types are the file's schema, the defaults, the ranges of the command line's
-options, the JSON Schema that editors read and the tables of docs/configuration.md; a
-setting is added here and nowhere else (and in pyrs.server, if the core is to know it).
+These types have the names, defaults, ranges and explanations of all settings, for
+Python code and for the project file, whose keys they are too (pyrs.project_schema). A
+setting is added here, and where it is used (pyrs._core_options, if that is the core).
 
-They only hold values: pyrs.project_file reads a file into them and reports its faults,
-`validate` checks what Python code made.
+They only hold values; `validate` checks what Python code made.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal, NamedTuple, TypeAlias
+from typing import Annotated, Literal, TypeAlias, TypeVar
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType, field
+from msgspec import Meta
 
 from pyrs.errors import PyrsError
 from pyrs.forwarded import network_fault
 
 __all__ = [
-    "ENDPOINTS",
-    "STATIC_OPTIONS",
     "BodyMode",
     "CgiOptions",
-    "Endpoint",
-    "Entry",
-    "ErrorHandler",
     "Limits",
     "LogLevel",
     "LogStyle",
-    "Middleware",
-    "Project",
     "RunMode",
     "Settings",
+    "StaticOptions",
     "Timeouts",
     "contradictions",
-    "entry_cgi_options",
+    "part_of",
     "validate",
 ]
 
@@ -48,24 +41,8 @@ LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 LogStyle: TypeAlias = Literal["dated", "short"]
 RunMode: TypeAlias = Literal["auto", "loop", "thread"]
 BodyMode: TypeAlias = Literal["whole", "stream"]
+Part = TypeVar("Part", bound=msgspec.Struct)
 
-Method = Annotated[
-    str,
-    Meta(
-        pattern=r"^[A-Z][A-Z0-9_-]*$(?!\n)",
-        max_length=32,
-        examples=["GET", "POST", "PUT", "PATCH", "DELETE"],
-        extra={"expected": "a method in upper case, as requests name it"},
-    ),
-]
-
-ErrorStatus = Annotated[
-    str,
-    Meta(
-        pattern=r"^[45][0-9][0-9]$(?!\n)",
-        extra={"expected": 'a status from "400" to "599"'},
-    ),
-]
 Extension = Annotated[
     str,
     Meta(
@@ -88,19 +65,18 @@ Variable = Annotated[
         extra={"expected": 'the name of a variable, or "NAME=value"'},
     ),
 ]
+FollowSymlinks = Annotated[
+    bool,
+    Meta(
+        description="Follows symbolic links that lead out of the folder; else they "
+        "are not found. Those that stay inside are followed in any case."
+    ),
+]
 Preload = Annotated[
     str,
     Meta(
         pattern=r"^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)*$(?!\n)",
         extra={"expected": "the name of a module"},
-    ),
-]
-Module = Annotated[
-    str,
-    Meta(
-        min_length=1,
-        description="Python module, found from the project file's folder first.",
-        examples=["main", "package.module"],
     ),
 ]
 
@@ -359,6 +335,66 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
     ] = Timeouts()
 
 
+class StaticOptions(
+    msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
+):
+    """How the files of a folder are served."""
+
+    index: Annotated[
+        str,
+        Meta(
+            max_length=255,
+            pattern=r"^[^/\x00]*$(?!\n)",
+            description='File that answers for its folder; `""`: none.',
+            extra={"expected": "the name of a file"},
+        ),
+    ] = "index.html"
+    listing: Annotated[
+        bool,
+        Meta(
+            description="Answers for a folder without an index with a page that lists "
+            "its files; else it is a 404."
+        ),
+    ] = False
+    follow_symlinks: FollowSymlinks = False
+    cache_control: Annotated[
+        str,
+        Meta(
+            max_length=1000,
+            pattern=r"^([!-~]([ -~]*[!-~])?)?$(?!\n)",
+            description="The `Cache-Control` header of every file. Without one "
+            "browsers guess from the file's age for how long they need not ask again.",
+            examples=["no-cache", "public, max-age=3600"],
+            extra={"expected": "text of printable ASCII characters"},
+        ),
+    ] = ""
+    media_types: Annotated[
+        dict[Extension, MediaType],
+        Meta(
+            description="Media types by extension, besides Python's own table or "
+            'instead of what it says: `{"gmi": "text/gemini"}`.'
+        ),
+    ] = {}
+    precompressed: Annotated[
+        bool,
+        Meta(
+            description="Sends `page.html.br`, `.zst` or `.gz` instead of `page.html` "
+            "to clients that take it, unless the sibling is older."
+        ),
+    ] = True
+    charset: Annotated[
+        str,
+        Meta(
+            max_length=40,
+            pattern=r"^([A-Za-z0-9][A-Za-z0-9._+:-]*)?$(?!\n)",
+            description="Character encoding that is said of text files; without it "
+            "they say it themselves, as html and css can.",
+            examples=["utf-8"],
+            extra={"expected": "the name of a character encoding"},
+        ),
+    ] = ""
+
+
 class CgiOptions(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """How the programs of a folder are run."""
 
@@ -429,13 +465,7 @@ class CgiOptions(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_onl
             "hold a password."
         ),
     ] = False
-    follow_symlinks: Annotated[
-        bool,
-        Meta(
-            description="Follows symbolic links that lead out of the folder; else they "
-            "are not found. Those that stay inside are followed in any case."
-        ),
-    ] = False
+    follow_symlinks: FollowSymlinks = False
     warm: Annotated[
         bool,
         Meta(
@@ -456,310 +486,10 @@ class CgiOptions(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_onl
     ] = []
 
 
-class Entry(CgiOptions, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """One of `modules`: a path, its methods, and the one endpoint that answers."""
-
-    path: Annotated[
-        str,
-        Meta(
-            min_length=1,
-            pattern="^/",
-            description="Pattern of the paths that are answered: `/users`, "
-            "`/users/{id}`, `/users/{id:int}`, `/*/edit`, `/files/*`, "
-            "`/files/{rest:path}`. The most specific one wins, whatever the order.",
-            examples=["/", "/users/{id:int}", "/*"],
-            extra={"expected": 'text that begins with "/"'},
-        ),
-    ]
-    methods: (
-        Annotated[
-            list[Method],
-            Meta(
-                min_length=1,
-                description="Methods that are answered; all of them if left out. HEAD "
-                "comes with GET.",
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
-    module: Module | UnsetType = UNSET
-    class_: (
-        Annotated[
-            str,
-            Meta(
-                min_length=1,
-                description="Class in the module, made once for this entry, without "
-                "arguments. If left out, the handler is a function of the module.",
-            ),
-        ]
-        | UnsetType
-    ) = field(name="class", default=UNSET)
-    handler: (
-        Annotated[
-            str,
-            Meta(
-                min_length=1,
-                description="Method of the class (or function of the module) that is "
-                "called with each request.",
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
-    run: Annotated[
-        RunMode,
-        Meta(
-            description="Where the handler or application runs: `loop` on the event "
-            "loop's thread, which costs nothing and must not block; `thread` on a "
-            "thread of its own; "
-            "`auto` on the loop until it blocks. An `async def` handler runs on the "
-            "asyncio loop, whatever stands here.",
-            extra={"expected": '"auto", "loop" or "thread"'},
-        ),
-    ] = "auto"
-    body: (
-        Annotated[
-            BodyMode,
-            Meta(
-                description="When the handler or application is called: `whole`: when "
-                "the body is there; `stream`: when the head is, the body to be read as "
-                "it arrives, by `request.stream()` or `wsgi.input`. If left out, a "
-                "handler gets its bodies whole, and a WSGI application those that are "
-                "not larger than `limits.body_memory` or do not tell their length.",
-                extra={"expected": '"whole" or "stream"'},
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
-    wsgi: (
-        Annotated[
-            str,
-            Meta(
-                min_length=1,
-                description="WSGI application, `module:attribute` or "
-                "`module:factory()`, found from the project file's folder first. It "
-                "answers the path and all below it.",
-                examples=["main:app", "package.module:create_app()"],
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
-    native: (
-        Annotated[
-            str,
-            Meta(
-                min_length=1,
-                description="Shared library with a C function compiled against pyrs.h; "
-                "relative to the project file.",
-                examples=["./hello.so"],
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
-    symbol: (
-        Annotated[
-            str,
-            Meta(min_length=1, description="Name of the C function in the library."),
-        ]
-        | UnsetType
-    ) = UNSET
-    static: (
-        Annotated[
-            str,
-            Meta(
-                min_length=1,
-                description="Folder whose files are served below the path, to GET and "
-                "HEAD; relative to the project file. Names that begin with a dot are "
-                "not found, `.well-known` excepted.",
-                examples=["site", "../build/html"],
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
-    index: Annotated[
-        str,
-        Meta(
-            max_length=255,
-            pattern=r"^[^/\x00]*$(?!\n)",
-            description='File that answers for its folder; `""`: none.',
-            extra={"expected": "the name of a file"},
-        ),
-    ] = "index.html"
-    listing: Annotated[
-        bool,
-        Meta(
-            description="Answers for a folder without an index with a page that lists "
-            "its files; else it is a 404."
-        ),
-    ] = False
-    cache_control: Annotated[
-        str,
-        Meta(
-            max_length=1000,
-            pattern=r"^([!-~]([ -~]*[!-~])?)?$(?!\n)",
-            description="The `Cache-Control` header of every file. Without one "
-            "browsers guess from the file's age for how long they need not ask again.",
-            examples=["no-cache", "public, max-age=3600"],
-            extra={"expected": "text of printable ASCII characters"},
-        ),
-    ] = ""
-    media_types: Annotated[
-        dict[Extension, MediaType],
-        Meta(
-            description="Media types by extension, besides Python's own table or "
-            'instead of what it says: `{"gmi": "text/gemini"}`.'
-        ),
-    ] = {}
-    precompressed: Annotated[
-        bool,
-        Meta(
-            description="Sends `page.html.br`, `.zst` or `.gz` instead of `page.html` "
-            "to clients that take it, unless the sibling is older."
-        ),
-    ] = True
-    charset: Annotated[
-        str,
-        Meta(
-            max_length=40,
-            pattern=r"^([A-Za-z0-9][A-Za-z0-9._+:-]*)?$(?!\n)",
-            description="Character encoding that is said of text files; without it "
-            "they say it themselves, as html and css can.",
-            examples=["utf-8"],
-            extra={"expected": "the name of a character encoding"},
-        ),
-    ] = ""
-
-    cgi: (
-        Annotated[
-            str,
-            Meta(
-                min_length=1,
-                description="Folder whose programs answer, at the path and all below "
-                "it; relative to the project file. Every executable file is one, in "
-                "whatever language.",
-                examples=["cgi-bin"],
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
-
-
-class Endpoint(NamedTuple):
-    """A kind of endpoint: the keys of an entry that make it; the first one tells it."""
-
-    title: str
-    required: tuple[str, ...]
-    optional: tuple[str, ...] = ()
-
-
-STATIC_OPTIONS = (
-    "index",
-    "listing",
-    "follow_symlinks",
-    "cache_control",
-    "media_types",
-    "precompressed",
-    "charset",
-)
-
-ENDPOINTS = (
-    Endpoint("Python method", ("module", "handler"), ("class", "run", "body")),
-    Endpoint("WSGI application", ("wsgi",), ("run", "body")),
-    Endpoint("C function", ("native", "symbol")),
-    Endpoint("static folder", ("static",), STATIC_OPTIONS),
-    Endpoint("CGI folder", ("cgi",), CgiOptions.__struct_fields__),
-)
-
-
-class ErrorHandler(
-    msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
-):
-    """What makes the page of a status."""
-
-    module: Module
-    class_: (
-        Annotated[
-            str,
-            Meta(
-                min_length=1,
-                description="Class in the module, made once for this status, without "
-                "arguments. If left out, the handler is a function of the module.",
-            ),
-        ]
-        | UnsetType
-    ) = field(name="class", default=UNSET)
-    handler: Annotated[
-        str,
-        Meta(
-            min_length=1,
-            description="Method of the class (or function of the module) that is "
-            "called with the request and the `HTTPError`, and returns what any handler "
-            "may.",
-        ),
-    ]
-
-
-class Middleware(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A class around all Python handlers."""
-
-    module: Module
-    class_: Annotated[
-        str,
-        Meta(
-            min_length=1,
-            description="Class in the module, made once, without arguments.",
-        ),
-    ] = field(name="class")
-
-
-class Project(Settings, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """What a project.pyrs says."""
-
-    schema: Annotated[
-        str,
-        Meta(
-            description="JSON Schema of this file, for editors. pyrs does not read it."
-        ),
-    ] = field(name="$schema", default="")
-    http_listen_address: Annotated[
-        str,
-        Meta(
-            min_length=1,
-            description="Where to listen: an IPv4 or IPv6 address, a host name, or "
-            "`unix:PATH` for a unix socket, relative to the project file.",
-            examples=["0.0.0.0", "127.0.0.1", "::", "unix:/run/pyrs.sock"],
-        ),
-    ] = "0.0.0.0"
-    http_listen_port: Annotated[
-        int,
-        Meta(
-            ge=0,
-            le=65_535,
-            description="Port to listen on; 0 takes a free one and prints it.",
-        ),
-    ] = 8094
-    modules: Annotated[
-        list[Entry], Meta(min_length=1, description="The routes, in any order.")
-    ]
-    errors: Annotated[
-        dict[ErrorStatus, ErrorHandler],
-        Meta(
-            description="What makes the page of an error, by its status; plain text "
-            "says it if none does.",
-        ),
-    ] = {}
-    middleware: Annotated[
-        list[Middleware],
-        Meta(
-            description="Classes whose methods run before and after each Python "
-            "handler, the first one outermost."
-        ),
-    ] = []
-
-
-def entry_cgi_options(entry: Entry) -> CgiOptions:
-    """The part of an entry that says how its programs are run."""
-    names = CgiOptions.__struct_fields__
-    return CgiOptions(**{name: getattr(entry, name) for name in names})
+def part_of(whole: msgspec.Struct, kind: type[Part]) -> Part:
+    """What of a struct's keys another kind has, as one of that kind."""
+    names = kind.__struct_fields__
+    return kind(**{name: getattr(whole, name) for name in names})
 
 
 def contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -773,7 +503,7 @@ def contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
             yield f"trusted_proxies[{index}]", fault
 
 
-def validate(settings: Settings | CgiOptions) -> None:
+def validate(settings: Settings | StaticOptions | CgiOptions) -> None:
     """Checks what Python code made; msgspec checks types and ranges only when it reads.
 
     Raises PyrsError for the first value that has the wrong type or is out of range.

@@ -1,4 +1,4 @@
-"""What is generated from pyrs.config: the JSON Schema and docs/configuration.md.
+"""What is generated from pyrs.project_schema: the JSON Schema, docs/configuration.md.
 
     python -m pyrs.configuration_doc FOLDER
 
@@ -15,17 +15,15 @@ from typing import Any, Final
 import msgspec
 from msgspec import NODEFAULT, UNSET, inspect
 
-from pyrs.config import (
+from pyrs.config import Limits, Settings, Timeouts
+from pyrs.project_schema import (
     ENDPOINTS,
-    CgiOptions,
     Endpoint,
     Entry,
+    EntryOptions,
     ErrorHandler,
-    Limits,
     Middleware,
     Project,
-    Settings,
-    Timeouts,
 )
 
 __all__ = ["configuration_page", "json_schema", "main"]
@@ -36,7 +34,7 @@ PAGE_PATH: Final = "docs/configuration.md"
 INTRODUCTION: Final = """\
 # project.pyrs
 
-<!-- Generated from src/pyrs/config.py by `python -m pyrs.configuration_doc .` -->
+<!-- Generated from pyrs.project_schema by `python -m pyrs.configuration_doc .` -->
 
 A project is one file: JSON with `//` and `/* */` comments and trailing commas, in
 UTF-8. `pyrs project.pyrs` serves it, `pyrs check project.pyrs` only checks it, and
@@ -165,7 +163,7 @@ def _fields(kind: type[msgspec.Struct]) -> list[inspect.Field]:
     """A struct's own fields before the inherited ones."""
     struct = inspect.type_info(kind)
     assert isinstance(struct, inspect.StructType)
-    parents = {Project: Settings, Entry: CgiOptions}
+    parents = {Project: Settings, Entry: EntryOptions}
     inherited = parents[kind].__struct_fields__ if kind in parents else ()
     return sorted(struct.fields, key=lambda field: field.name in inherited)
 
@@ -198,7 +196,7 @@ def _value(kind: inspect.Type) -> str:
             return "object"
         case inspect.StructType(cls=cls):
             return f"object, [below](#{cls.__name__.lower()})"
-    raise AssertionError(f"pyrs.config uses a type without words for it: {kind}")
+    raise AssertionError(f"the schema has a type without words for it: {kind}")
 
 
 def _number(value: float | None) -> str:

@@ -13,9 +13,10 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-from pyrs.config import BodyMode, Entry, RunMode, Settings
+from pyrs.config import BodyMode, RunMode, Settings
 from pyrs.errors import PyrsError
 from pyrs.project import LoadedProject
+from pyrs.project_schema import Entry
 from pyrs.server import Server
 from pyrs.user_code import Missing, put_first
 from pyrs.wsgi_app import find_application

@@ -19,19 +19,12 @@ from typing import Any, NamedTuple, TypeAlias
 import msgspec
 from msgspec import UnsetType
 
-from pyrs.config import (
-    ENDPOINTS,
-    STATIC_OPTIONS,
-    Entry,
-    ErrorHandler,
-    Middleware,
-    Settings,
-    entry_cgi_options,
-)
+from pyrs.config import CgiOptions, Settings, StaticOptions, part_of
 from pyrs.errors import PyrsError
 from pyrs.hooks import Handler, HookFault
 from pyrs.lifespan import takes_no_argument
 from pyrs.project_file import ProjectError, ProjectFile, read_project_file
+from pyrs.project_schema import ENDPOINTS, Entry, ErrorHandler, Middleware
 from pyrs.server import RouteError, Server
 from pyrs.user_code import (
     Missing,
@@ -175,8 +168,7 @@ def _signals_held() -> Iterator[None]:
 
 def _settings(file: ProjectFile) -> Settings:
     """The file's settings, its log found from its own folder."""
-    names = Settings.__struct_fields__
-    settings = Settings(**{name: getattr(file.project, name) for name in names})
+    settings = part_of(file.project, Settings)
     if settings.log:
         log = os.fspath(file.folder / settings.log)
         settings = msgspec.structs.replace(settings, log=log)
@@ -354,8 +346,7 @@ def _add_static(file: ProjectFile, server: Server, entry: Entry) -> None:
     if _methods(entry):
         raise Missing("methods", "static files answer GET and HEAD: leave it out")
     if _is_whole(entry):
-        options = {name: getattr(entry, name) for name in STATIC_OPTIONS}
-        server.add_static(entry.path, folder, **options)
+        server.add_static(entry.path, folder, part_of(entry, StaticOptions))
 
 
 def _add_wsgi(file: ProjectFile, server: Server, entry: Entry) -> None:
@@ -381,7 +372,8 @@ def _add_cgi(file: ProjectFile, server: Server, entry: Entry) -> None:
     if entry.preload and not entry.warm:
         raise Missing("preload", 'this needs "warm": true beside it')
     if _is_whole(entry):
-        server.add_cgi(entry.path, folder, _methods(entry), entry_cgi_options(entry))
+        options = part_of(entry, CgiOptions)
+        server.add_cgi(entry.path, folder, _methods(entry), options)
 
 
 def _add_method(file: ProjectFile, server: Server, key: str, entry: Entry) -> None:

@@ -1,8 +1,8 @@
 """project.pyrs: from a file's text to a Project, with every fault that is in it.
 
-The types of pyrs.config say what may stand where; this walks the text's nodes beside
-them. A fault does not end the walk: a key that is wrong is left at its default and
-told, so that one run shows all there is to mend. Whether what an entry names exists
+The types of pyrs.project_schema say what may stand where; this walks the text's nodes
+beside them. A fault does not end the walk: a key that is wrong is left at its default
+and told, so that one run shows all there is to mend. Whether what an entry names exists
 is the business of pyrs.project, which adds its faults to the same list.
 """
 
@@ -19,17 +19,17 @@ from typing import Final, NamedTuple
 from msgspec import UNSET, UnsetType, inspect
 
 from pyrs import jsonc
-from pyrs.config import (
+from pyrs.config import contradictions
+from pyrs.errors import PyrsError
+from pyrs.jsonc import Array, Member, Node, Object, Scalar, Spot
+from pyrs.project_schema import (
     ENDPOINTS,
     Endpoint,
     Entry,
     ErrorHandler,
     Middleware,
     Project,
-    contradictions,
 )
-from pyrs.errors import PyrsError
-from pyrs.jsonc import Array, Member, Node, Object, Scalar, Spot
 
 __all__ = ["Fault", "ProjectError", "ProjectFile", "nearest", "read_project_file"]
 
@@ -243,7 +243,7 @@ def _nothing(kind: inspect.Type) -> object:
     bare, _ = _strip(kind)
     if isinstance(bare, inspect.ListType):
         return []
-    assert isinstance(bare, inspect.StrType), "pyrs.config requires another type now"
+    assert isinstance(bare, inspect.StrType), "the schema requires another type now"
     return ""
 
 
@@ -340,7 +340,7 @@ def _fits(value: object, kind: inspect.Type) -> bool:
             ):
                 return False
             return (least or 0) <= len(value) and (most is None or len(value) <= most)
-    raise AssertionError(f"pyrs.config uses a type that is not checked here: {kind}")
+    raise AssertionError(f"the schema has a type that is not checked here: {kind}")
 
 
 def _within(value: float, low: float | None, high: float | None) -> bool:
@@ -382,4 +382,4 @@ def _expected(kind: inspect.Type) -> str:
             return "a list"
         case inspect.StructType() | inspect.DictType():
             return "an object in braces"
-    raise AssertionError(f"pyrs.config uses a type without words for it: {kind}")
+    raise AssertionError(f"the schema has a type without words for it: {kind}")

@@ -11,7 +11,7 @@ import errno
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from types import TracebackType
@@ -20,7 +20,7 @@ from weakref import WeakMethod
 
 import msgspec
 
-from pyrs import _bridge, _files
+from pyrs import _bridge
 from pyrs._core import ffi, lib
 from pyrs._core_options import (
     LOG_LEVELS,
@@ -38,6 +38,7 @@ from pyrs.config import (
     LogLevel,
     RunMode,
     Settings,
+    StaticOptions,
     validate,
 )
 from pyrs.errors import ClientDisconnected, PyrsError
@@ -70,6 +71,7 @@ BODY_MODES = ("whole", "stream")
 CORE_STATUSES = (404, 405)
 # Of tests: static files are found as on systems that lack openat2.
 WALK = False
+DEFAULT_STATIC_OPTIONS = StaticOptions()
 DEFAULT_CGI_OPTIONS = CgiOptions()
 # For asyncio to end, when running requests were cut off already.
 HASTY_STOP_SECONDS = 1.0
@@ -265,32 +267,16 @@ class Server:
         self,
         path: str,
         folder: str | os.PathLike[str],
-        *,
-        index: str = "index.html",
-        listing: bool = False,
-        follow_symlinks: bool = False,
-        cache_control: str = "",
-        media_types: Mapping[str, str] | None = None,
-        precompressed: bool = True,
-        charset: str = "",
+        options: StaticOptions = DEFAULT_STATIC_OPTIONS,
     ) -> None:
         """Serves the files of a folder at a path and below, to GET and HEAD.
 
-        The options are those of an entry of project.pyrs (docs/configuration.md).
-        Raises PyrsError if there is no such folder or an option is malformed, or
-        RouteError.
+        Raises PyrsError if the folder cannot be opened or an option is out of range,
+        or RouteError.
         """
-        flags = {
-            "listing": listing,
-            "follow_symlinks": follow_symlinks,
-            "precompressed": precompressed,
-            "walk": WALK,
-        }
-        types = _files.media_types(media_types, charset)
+        validate(options)
         error = ffi.new("struct pyrs_error *")
-        endpoint = new_static_endpoint(
-            folder, index, cache_control, types, flags, error
-        )
+        endpoint = new_static_endpoint(folder, options, WALK, error)
         if endpoint == ffi.NULL:
             raise PyrsError(_message(error))
         self._add(mount_pattern(path), ["GET"], endpoint, ffi.NULL)

@@ -1,4 +1,4 @@
-"""What is generated from the types of pyrs.config is what the repository holds."""
+"""What is generated from the schema's types is what the repository holds."""
 
 import json
 from pathlib import Path
@@ -6,16 +6,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pyrs.config import (
-    ENDPOINTS,
-    Entry,
-    ErrorHandler,
-    Limits,
-    Middleware,
-    Project,
-    Timeouts,
-)
+from pyrs.config import Limits, Timeouts
 from pyrs.configuration_doc import configuration_page, json_schema, main
+from pyrs.project_schema import ENDPOINTS, Entry, ErrorHandler, Middleware, Project
 
 REPOSITORY = Path(__file__).parents[2]
 

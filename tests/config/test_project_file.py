@@ -10,16 +10,9 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from pyrs import PyrsError
-from pyrs.config import (
-    ErrorHandler,
-    Limits,
-    Middleware,
-    Project,
-    Settings,
-    Timeouts,
-    validate,
-)
+from pyrs.config import Limits, Settings, Timeouts, validate
 from pyrs.project_file import ProjectFile, read_project_file
+from pyrs.project_schema import ErrorHandler, Middleware, Project
 
 ENTRY = '{"path": "/", "module": "main", "handler": "answer"}'
 Reader = Callable[[str], ProjectFile]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 import pyrs
+from pyrs.config import StaticOptions
 from pyrs.errors import PyrsError
 from tests.kit import Serve, get
 
@@ -106,15 +107,17 @@ def test_folders_at_several_paths_are_told_apart(serve: Serve, root: Path) -> No
 
 def test_what_cannot_be_served_is_refused_at_the_start(tmp_path: Path) -> None:
     with pyrs.Server() as server:
-        for options, message in [
-            ({"folder": tmp_path / "none"}, "cannot open the folder"),
-            ({"folder": __file__}, "cannot open the folder"),
-            ({"folder": tmp_path, "index": "a/b"}, "index"),
-            ({"folder": tmp_path, "cache_control": "a\nb"}, "cache_control"),
-            ({"folder": tmp_path, "cache_control": "a" * 1001}, "cache_control"),
+        for folder in (tmp_path / "none", Path(__file__)):
+            with pytest.raises(PyrsError, match="cannot open the folder"):
+                server.add_static("/", folder)
+        for options, key in [
+            (StaticOptions(index="a/b"), "index"),
+            (StaticOptions(cache_control="a\nb"), "cache_control"),
+            (StaticOptions(cache_control="a" * 1001), "cache_control"),
+            (StaticOptions(media_types={"html": "text"}), "media_types"),
         ]:
-            with pytest.raises(PyrsError, match=message):
-                server.add_static("/", **options)  # type: ignore[arg-type]
+            with pytest.raises(PyrsError, match=rf"settings: .*\$\.{key}"):
+                server.add_static("/", tmp_path, options)
         server.add_static("/", tmp_path)
         with pytest.raises(PyrsError, match="same path"):
             server.add_static("/*", tmp_path)
