@@ -169,6 +169,11 @@ target_argument = click.argument(
     metavar="DIR",
     help="Serve the files of a folder.",
 )
+@click.option(
+    "--listing",
+    is_flag=True,
+    help="For FOLDER: answer for a folder without an index with a page that lists it.",
+)
 @click.option("--host", metavar="ADDR", help="Address to listen on, or unix:PATH.")
 @click.option(
     "-b",
@@ -225,6 +230,7 @@ def serve_command(
     word: str | None,
     echo: bool,
     root: str | None,
+    listing: bool,
     host: str | None,
     bind: str | None,
     port: int | None,
@@ -243,6 +249,8 @@ def serve_command(
     target = find_target(word, root, echo)
     if target is None:
         raise click.exceptions.NoArgsIsHelpError(context)
+    if listing and not isinstance(target, Folder):
+        raise click.UsageError(f"--listing: found {target}, expected a folder")
     if bind is not None:
         host, port = _with_bind(bind, host, port)
     if host == "":
@@ -251,6 +259,7 @@ def serve_command(
         raise click.UsageError("--log: found nothing, expected a file")
     changes: dict[str, Any] = {
         _threads_setting(target): threads,
+        "listing": listing or None,
         "listen_backlog": backlog,
         "log": log,
         "log_level": "debug" if debug else "info" if verbose else None,

@@ -13,7 +13,7 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-from pyrs.config import BodyMode, RunMode, Settings
+from pyrs.config import BodyMode, RunMode, Settings, StaticOptions
 from pyrs.errors import PyrsError
 from pyrs.project import LoadedProject
 from pyrs.project_schema import Entry
@@ -52,12 +52,12 @@ def load_application(
     return _loaded(server, entry, settings.handler_threads)
 
 
-def load_folder(root: str, **changes: Any) -> LoadedProject:
+def load_folder(root: str, listing: bool = False, **changes: Any) -> LoadedProject:
     """A server for the files of a folder. Raises PyrsError if there is none."""
     settings = _settings(changes)
     server = Server(settings)
     try:
-        server.add_static("/", root)
+        server.add_static("/", root, StaticOptions(listing=listing))
     except BaseException:
         server.close()
         raise

@@ -50,12 +50,28 @@ def test_the_folder_of_a_project_is_served_if_it_is_asked_for(folder: Path) -> N
         assert server.get("/project.pyrs") == "{}"
 
 
+@pytest.mark.parametrize("words", [["public"], ["--root", "public"]])
+def test_a_folder_without_an_index_is_listed_if_it_is_asked_for(
+    folder: Path, words: list[str]
+) -> None:
+    (folder / "public" / "docs").mkdir()
+    (folder / "public" / "docs" / "b.txt").write_text("text")
+    words = [*words, "-p", "0", "--no-access-log"]
+    with serving(*words, "--listing", cwd=folder) as server:
+        assert '<a href="b.txt"' in server.get("/docs/")
+        assert server.get("/") == "<h1>here</h1>"
+    with serving(*words, cwd=folder) as server:
+        assert server.ask("GET", "/docs/")[0] == 404
+
+
 @pytest.mark.parametrize(
     ("words", "message", "status"),
     [
         (["--root", "none"], "none", 1),
         (["public", "--root", "public"], "found public and --root public", 2),
         (["--root", "public", "--echo"], "found --root public and --echo", 2),
+        (["main:app", "--listing"], "--listing: found main:app, expected a folder", 2),
+        (["none", "--listing"], "none", 1),
     ],
 )
 def test_a_folder_that_is_not_there_or_named_twice(
