@@ -2,9 +2,6 @@
  * threads and clients. The program runs the case that it is told; without one it lists
  * them.
  */
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
 #include "kit.h"
 
 enum { PIECE_BYTES = 64 * 1024, PIECES = 64 };
@@ -180,19 +177,6 @@ static void stop(void)
     pyrs_server_free(server);
 }
 
-/* One that waits for what it sends and receives. */
-static int connect_to_server(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    int client = socket(AF_INET, SOCK_STREAM, 0);
-
-    address.sin_port = htons(pyrs_server_port(server, 0));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    CHECK(client >= 0);
-    CHECK(connect(client, (struct sockaddr *)&address, sizeof address) == 0);
-    return client;
-}
-
 static void tell(int client, const char *bytes, size_t length)
 {
     CHECK(send(client, bytes, length, MSG_NOSIGNAL) == (ssize_t)length);
@@ -222,7 +206,7 @@ static void one_that_blocks_and_then_defers_is_told_when_its_client_leaves(void)
     int client;
 
     serve();
-    client = connect_to_server();
+    client = connect_to_port(pyrs_server_port(server, 0));
     SAY(client, GET("/defers"));
     UNTIL(away);
     CHECK(told_gone == 0);
@@ -238,7 +222,7 @@ static void one_whose_client_leaves_before_it_defers_is_told_too(void)
     int client;
 
     serve();
-    client = connect_to_server();
+    client = connect_to_port(pyrs_server_port(server, 0));
     SAY(client, GET("/defers"));
     UNTIL(looked);
     close(client);
@@ -256,7 +240,7 @@ static void one_that_blocks_and_then_defers_is_told_of_its_body(void)
     int client;
 
     serve();
-    client = connect_to_server();
+    client = connect_to_port(pyrs_server_port(server, 0));
     SAY(client, POST("/defers", 5));
     UNTIL(looked);
     CHECK(first_read == PYRS_BODY_WAIT);
@@ -279,7 +263,7 @@ static void one_that_blocks_in_its_body_sends_it_all_the_same(void)
     int client;
 
     serve();
-    client = connect_to_server();
+    client = connect_to_port(pyrs_server_port(server, 0));
     for (int i = 0; i < 3; i++) {
         answers.length = 0;
         SAY(client, GET("/pieces"));
@@ -299,7 +283,7 @@ static void one_that_ends_twice_may_block_afterwards(void)
     int client;
 
     serve();
-    client = connect_to_server();
+    client = connect_to_port(pyrs_server_port(server, 0));
     SAY(client, GET("/twice")); /* it returns when the loop was taken from it */
     hear_until(client, &answers, "\r\n\r\n");
     SAY(client, GET("/nowhere"));
@@ -316,7 +300,7 @@ static void a_step_beside_the_loop_waits_for_its_body(void)
     int client;
 
     serve();
-    client = connect_to_server();
+    client = connect_to_port(pyrs_server_port(server, 0));
     snprintf(head, sizeof head, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: %d",
              PIECES * PIECE_BYTES);
     SAY(client, head);

@@ -2,8 +2,6 @@
  * server, with real threads and clients. The case is another thread in it when it
  * wants. The program runs the case that it is told; without one it lists them.
  */
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <poll.h>
 
 #include "kit.h"
@@ -218,18 +216,6 @@ static void lose_loop(void)
     leave(NULL, NULL);
 }
 
-static int connect_to_server(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    int client = socket(AF_INET, SOCK_STREAM, 0);
-
-    address.sin_port = htons(pyrs_server_port(server, 0));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    CHECK(client >= 0);
-    CHECK(connect(client, (struct sockaddr *)&address, sizeof address) == 0);
-    return client;
-}
-
 #define SAY(client, text) \
     CHECK(send(client, text, strlen(text), MSG_NOSIGNAL) == (ssize_t)strlen(text))
 
@@ -264,8 +250,8 @@ static void block_as_visitor(const char *request)
 
     pyrs_settings_init(&settings);
     serve();
-    client = connect_to_server();
-    other = connect_to_server();
+    client = connect_to_port(pyrs_server_port(server, 0));
+    other = connect_to_port(pyrs_server_port(server, 0));
     enter(NULL);
     SAY(client, request);
     lose_loop();
@@ -294,8 +280,8 @@ static void a_loop_is_handed_on_from_one_that_has_answered(void)
 
     pyrs_settings_init(&settings);
     serve();
-    client = connect_to_server();
-    other = connect_to_server();
+    client = connect_to_port(pyrs_server_port(server, 0));
+    other = connect_to_port(pyrs_server_port(server, 0));
     SAY(client, GET("/answers") GET("/quick"));
     UNTIL(blocks);
     SAY(other, GET("/quick"));
@@ -315,8 +301,8 @@ static void what_needs_no_interpreter_is_run_without(void)
     pyrs_settings_init(&settings);
     settings.handler_threads = 1; /* which runs one behind the other */
     serve();
-    client = connect_to_server();
-    other = connect_to_server();
+    client = connect_to_port(pyrs_server_port(server, 0));
+    other = connect_to_port(pyrs_server_port(server, 0));
     SAY(client, GET("/quick") GET("/without") GET("/quick"));
     hear_times(client, "short", 3);
     enter(NULL);
@@ -340,7 +326,7 @@ static void a_body_that_arrives_is_read_beside_the_loop(void)
     pyrs_settings_init(&settings);
     settings.handoff_after_us = 0;
     serve();
-    client = connect_to_server();
+    client = connect_to_port(pyrs_server_port(server, 0));
     SAY(client, POST("/reads", 10) "hello");
     UNTIL(counters().threads_busy == 1);
     SAY(client, "world");
@@ -360,7 +346,8 @@ static void a_visitor_gives_way_to_the_loop(void)
     serve();
     enter(NULL);
     for (int i = 0; i < CONNECTIONS; i++) {
-        clients[i] = (struct pollfd){connect_to_server(), POLLIN, 0};
+        clients[i] =
+            (struct pollfd){connect_to_port(pyrs_server_port(server, 0)), POLLIN, 0};
         for (int k = 0; k < DEPTH; k++)
             SAY(clients[i].fd, GET("/lends"));
     }
@@ -384,8 +371,8 @@ static void what_is_known_to_block_is_not_left_to_a_visitor(void)
     pyrs_settings_init(&settings);
     settings.handoff_after_us = 100 * 1000; /* no thread is kept waiting that long */
     serve();
-    client = connect_to_server();
-    other = connect_to_server();
+    client = connect_to_port(pyrs_server_port(server, 0));
+    other = connect_to_port(pyrs_server_port(server, 0));
     enter(NULL);
     SAY(client, GET("/quick"));
     UNTIL(counters().hand_overs > 0);

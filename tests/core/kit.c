@@ -217,6 +217,17 @@ int connect_by_tcp(void)
     return client;
 }
 
+int connect_to_port(uint16_t port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+    int client = socket(AF_INET, SOCK_STREAM, 0);
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    CHECK(client >= 0);
+    CHECK(connect(client, (struct sockaddr *)&address, sizeof address) == 0);
+    return client;
+}
+
 void reset_client(int client)
 {
     struct linger at_once = {.l_onoff = 1, .l_linger = 0};

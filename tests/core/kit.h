@@ -96,6 +96,9 @@ int wake_ups(void);
 int connect_client(void);
 /* Over TCP, which knows resets. */
 int connect_by_tcp(void);
+/* To a whole server, which another thread runs: one that waits for what it sends and
+ * receives. */
+int connect_to_port(uint16_t port);
 /* As a client that has crashed: closes such a connection with a reset, and waits for
  * the server to notice. A plain close only says that it has finished sending. */
 void reset_client(int client);

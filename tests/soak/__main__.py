@@ -83,10 +83,7 @@ def _hand_overs(count: int) -> bool:
 
     with tempfile.TemporaryDirectory() as folder:
         looks = hand_over(Path(folder), count, say)
-    half = looks[len(looks) // 2 :]
-    growth = half[-1].resident_bytes - half[0].resident_bytes
-    print(f"growth over the second half: {growth // 1024} KiB")
-    return growth < GROWTH_MAX
+    return _has_not_grown([look.resident_bytes for look in looks])
 
 
 def _programs(count: int) -> bool:
@@ -99,10 +96,16 @@ def _programs(count: int) -> bool:
 
     with tempfile.TemporaryDirectory() as folder:
         looks = run_programs(Path(folder), count, say)
-    half = looks[len(looks) // 2 :]
-    growth = half[-1].resident_bytes - half[0].resident_bytes
+    grew = not _has_not_grown([look.resident_bytes for look in looks])
+    return not grew and all(look.children == 0 for look in looks)
+
+
+def _has_not_grown(resident_bytes: list[int]) -> bool:
+    """Of looks at one process, the first half being for it to warm up."""
+    half = resident_bytes[len(resident_bytes) // 2 :]
+    growth = half[-1] - half[0]
     print(f"growth over the second half: {growth // 1024} KiB")
-    return growth < GROWTH_MAX and all(look.children == 0 for look in looks)
+    return growth < GROWTH_MAX
 
 
 if __name__ == "__main__":

@@ -14,7 +14,14 @@ import pytest
 from pyrs.errors import HTTPError
 from pyrs.response import Response
 
-from .bridge_kit import ask, ask_often, ask_on_threads, build, endpoint_of
+from .bridge_kit import (
+    ask,
+    ask_often,
+    ask_on_threads,
+    build,
+    endpoint_of,
+    growth,
+)
 
 CALLS = 10_000
 
@@ -97,17 +104,7 @@ def test_ten_thousand_answers_leave_nothing_behind(kind: str) -> None:
     }
     handler = HANDLERS[kind]
     ask_often(handler, CALLS // 10, **parts)
-    # The interpreter itself grows now and then; a leak would show in every round.
-    assert min(growth(handler, parts) for _ in range(3)) < CALLS // 100
-
-
-def growth(handler: Any, parts: dict[str, Any]) -> int:
-    """Blocks of memory that CALLS answers leave behind."""
-    gc.collect()
-    before = sys.getallocatedblocks()
-    ask_often(handler, CALLS, **parts)
-    gc.collect()
-    return sys.getallocatedblocks() - before
+    assert growth(lambda: ask_often(handler, CALLS, **parts)) < CALLS // 100
 
 
 def test_an_endpoint_holds_its_callable_until_it_is_freed() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from .bridge_kit import ask_application_often, build, wsgi_endpoint_of
+from .bridge_kit import ask_application_often, build, growth, wsgi_endpoint_of
 
 CALLS = 3_000
 Start = Callable[..., Any]
@@ -115,17 +115,10 @@ def test_thousands_of_answers_leave_nothing_behind(kind: str) -> None:
     }
     application = APPLICATIONS[kind]
     ask_application_often(application, CALLS // 10, **parts)
-    # The interpreter itself grows now and then; a leak would show in every round.
-    assert min(growth(application, parts) for _ in range(3)) < CALLS // 100
-
-
-def growth(application: Any, parts: dict[str, Any]) -> int:
-    """Blocks of memory that CALLS answers leave behind."""
-    gc.collect()
-    before = sys.getallocatedblocks()
-    ask_application_often(application, CALLS, **parts)
-    gc.collect()
-    return sys.getallocatedblocks() - before
+    assert (
+        growth(lambda: ask_application_often(application, CALLS, **parts))
+        < CALLS // 100
+    )
 
 
 def test_an_endpoint_holds_its_application_until_it_is_freed() -> None:

@@ -1,7 +1,14 @@
-"""Routes to the applications of a test's code."""
+"""Routes to the applications of a test's code, and what is said of them."""
 
 import re
 from typing import Any
+
+import pytest
+
+# Where a step runs must not be seen.
+everywhere = pytest.mark.parametrize("run", ["auto", "thread"])
+# Timeouts that no slow machine comes upon.
+PATIENT = {"send": 600, "idle": 600, "body": 600, "head": 600}
 
 APPLICATION = re.compile(r"^def (\w+)\(environ, start_response\)", re.M)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit import Serve, servers
+from tests.kit import RunningServer, Serve, servers
 
 
 @pytest.fixture
@@ -20,3 +20,12 @@ def serve_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """The same, for servers that the tests of a module share."""
     with servers(tmp_path_factory.mktemp("servers")) as serve:
         yield serve
+
+
+@pytest.fixture
+def server(servers_by_run: dict[str, RunningServer], run: str) -> RunningServer:
+    """For modules whose tests run `everywhere`: their server for that, and its counts
+    begin anew."""
+    server = servers_by_run[run]
+    server.inside("main.counts.clear()")
+    return server

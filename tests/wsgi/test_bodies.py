@@ -17,7 +17,7 @@ from tests.kit import (
     wait_until,
 )
 
-from .applications import routes
+from .applications import PATIENT, everywhere, routes
 
 CODE = """
 import gc
@@ -206,11 +206,7 @@ def context(environ, start_response):
         yield variable.get().encode()
     return body()
 """
-PATIENT = {"send": 600, "idle": 600, "body": 600, "head": 600}
 MIB = 1 << 20
-
-# Where a step runs must not be seen.
-everywhere = pytest.mark.parametrize("run", ["auto", "thread"])
 
 
 @pytest.fixture(scope="module")
@@ -219,13 +215,6 @@ def servers_by_run(serve_module: Serve) -> dict[str, RunningServer]:
         run: serve_module(CODE, routes(CODE, run=run), timeouts=PATIENT)
         for run in ["auto", "thread"]
     }
-
-
-@pytest.fixture
-def server(servers_by_run: dict[str, RunningServer], run: str) -> RunningServer:
-    server = servers_by_run[run]
-    server.inside("main.counts.clear()")
-    return server
 
 
 def counted(server: RunningServer, name: str) -> int:

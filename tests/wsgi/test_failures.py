@@ -7,7 +7,7 @@ import pytest
 
 from tests.kit import Client, RunningServer, Serve, get, measures_memory, wait_until
 
-from .applications import routes
+from .applications import PATIENT, everywhere, routes
 from .test_bodies import raw
 
 CODE = """
@@ -119,10 +119,7 @@ def complains_together(environ, start_response):
     start_response("200 OK", [])
     return []
 """
-PATIENT = {"send": 600, "idle": 600, "body": 600, "head": 600}
 MIB = 1 << 20
-
-everywhere = pytest.mark.parametrize("run", ["auto", "thread"])
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 
 from tests.kit import Client, RunningServer, Serve, get, measures_memory, wait_until
 
-from .applications import routes
+from .applications import PATIENT, everywhere, routes
 from .test_bodies import raw
 
 CODE = """
@@ -113,10 +113,7 @@ def made_badly(environ, start_response):
     return [b"%d" % counts["refused"]]
 """
 DATA = b"0123456789"
-PATIENT = {"send": 600, "idle": 600, "body": 600, "head": 600}
 MIB = 1 << 20
-
-everywhere = pytest.mark.parametrize("run", ["auto", "thread"])
 
 
 @pytest.fixture(scope="module")
@@ -130,13 +127,6 @@ def servers_by_run(serve_module: Serve) -> dict[str, RunningServer]:
             large.truncate(50 * MIB)
         servers[run] = server
     return servers
-
-
-@pytest.fixture
-def server(servers_by_run: dict[str, RunningServer], run: str) -> RunningServer:
-    server = servers_by_run[run]
-    server.inside("main.counts.clear()")
-    return server
 
 
 @everywhere

@@ -13,7 +13,7 @@ from tests.kit import (
     wait_until,
 )
 
-from .applications import routes
+from .applications import PATIENT, routes
 from .test_bodies import raw
 
 CODE = """
@@ -95,7 +95,6 @@ def has_nodelay(port):
                 pass
     raise LookupError(port)
 """
-PATIENT = {"send": 600, "idle": 600, "body": 600, "head": 600}
 MIB = 1 << 20
 
 

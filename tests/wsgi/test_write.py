@@ -4,7 +4,7 @@ import pytest
 
 from tests.kit import Client, RunningServer, Serve, get, measures_memory, wait_until
 
-from .applications import routes
+from .applications import PATIENT, everywhere, routes
 from .test_bodies import raw
 
 CODE = """
@@ -79,10 +79,7 @@ def writes_much(environ, start_response):
     counts["finished"] += 1
     return []
 """
-PATIENT = {"send": 600, "idle": 600, "body": 600, "head": 600}
 MIB = 1 << 20
-
-everywhere = pytest.mark.parametrize("run", ["auto", "thread"])
 
 
 @pytest.fixture(scope="module")
@@ -91,13 +88,6 @@ def servers_by_run(serve_module: Serve) -> dict[str, RunningServer]:
         run: serve_module(CODE, routes(CODE, run=run), timeouts=PATIENT)
         for run in ["auto", "thread"]
     }
-
-
-@pytest.fixture
-def server(servers_by_run: dict[str, RunningServer], run: str) -> RunningServer:
-    server = servers_by_run[run]
-    server.inside("main.counts.clear()")
-    return server
 
 
 @everywhere
