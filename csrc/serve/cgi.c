@@ -84,12 +84,7 @@ static void cgi_stop(struct pyrs_endpoint *endpoint)
 
 static void free_parts(struct cgi *cgi)
 {
-    while (cgi->launchers) {
-        struct cgi_launcher *launcher = cgi->launchers;
-
-        cgi->launchers = launcher->next;
-        launcher->class->free(launcher);
-    }
+    cgi_launchers_free(cgi->launchers);
     if (cgi->nothing >= 0)
         close(cgi->nothing);
     free(cgi->environment);

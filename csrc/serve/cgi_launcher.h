@@ -5,7 +5,7 @@
  * (cgi_spawn.h); another may ask a process that has an interpreter loaded already. A
  * run does not care which, and asks one after the other until one takes the program.
  *
- * Everything here is called on one thread, the endpoint's (cgi_thread.h), and so are
+ * Everything here is called on one thread, the endpoint's (cgi_thread.c), and so are
  * the `exited` of processes: from that thread's libuv loop, never from within a call of
  * the launcher. No call may block.
  */
@@ -45,7 +45,6 @@ struct cgi_process {
 };
 
 struct cgi_launcher_class {
-    const char *name; /* "cold", for logs */
     /* On the thread's loop, before any program. False: it takes no programs, and has
      * written why to the log. NULL if there is nothing to do. */
     bool (*start)(struct cgi_launcher *launcher, uv_loop_t *uv, struct log *log);
@@ -73,9 +72,17 @@ struct cgi_launcher {
     bool started;
 };
 
-/* Asks the first and those behind it. As `launch`; ENOTSUP if none takes it. */
+/* ---- a launcher and those behind it ---- */
+
+void cgi_launchers_start(struct cgi_launcher *first, uv_loop_t *uv, struct log *log);
+void cgi_launchers_stop(struct cgi_launcher *first);
+void cgi_launchers_free(struct cgi_launcher *first);
+
+/* Asks one after the other. As `launch`; ENOTSUP if none takes it. */
 int cgi_launch(struct cgi_launcher *first, const struct cgi_program *program,
                struct cgi_process *process);
+
+/* ---- a process that was launched ---- */
 
 static inline void cgi_signal(struct cgi_process *process, int number)
 {

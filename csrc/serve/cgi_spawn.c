@@ -321,7 +321,6 @@ static void spawn_free(struct cgi_launcher *launcher)
 struct cgi_launcher *cgi_spawn_new(void)
 {
     static const struct cgi_launcher_class CLASS = {
-        .name = "cold",
         .start = spawn_start,
         .launch = spawn_launch,
         .signal = spawn_signal,

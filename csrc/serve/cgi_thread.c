@@ -161,13 +161,6 @@ static void on_wakeup(uv_async_t *wakeup)
         end_all(cgi);
 }
 
-static void close_launchers(struct cgi *cgi)
-{
-    for (struct cgi_launcher *next = cgi->launchers; next; next = next->next)
-        if (next->started && next->class->stop)
-            next->class->stop(next);
-}
-
 /* A pipe whose reader has gone is an error of a write, not the end of the process. */
 static void block_signals(void)
 {
@@ -184,19 +177,12 @@ static void run_thread(void *context)
     block_signals();
     while (!is_stopping(cgi) || cgi->run_count > 0)
         uv_run(&cgi->uv, UV_RUN_ONCE);
-    close_launchers(cgi);
+    cgi_launchers_stop(cgi->launchers);
     uv_close((uv_handle_t *)&cgi->wakeup, NULL);
     uv_run(&cgi->uv, UV_RUN_DEFAULT);
 }
 
 /* ---- its life ---- */
-
-static void start_launchers(struct cgi *cgi)
-{
-    for (struct cgi_launcher *next = cgi->launchers; next; next = next->next)
-        next->started =
-            !next->class->start || next->class->start(next, &cgi->uv, cgi->site->log);
-}
 
 /* With its first pipe libuv opens a descriptor to spare, which the loop keeps: now,
  * while there are some. */
@@ -212,7 +198,7 @@ static void open_first_pipe(struct cgi *cgi)
 /* No thread has run it. */
 static void close_loop(struct cgi *cgi)
 {
-    close_launchers(cgi);
+    cgi_launchers_stop(cgi->launchers);
     uv_close((uv_handle_t *)&cgi->wakeup, NULL);
     uv_run(&cgi->uv, UV_RUN_DEFAULT);
     uv_loop_close(&cgi->uv);
@@ -232,7 +218,7 @@ bool cgi_thread_start(struct cgi *cgi, struct pyrs_error *error)
                          uv_strerror(code));
     }
     open_first_pipe(cgi);
-    start_launchers(cgi);
+    cgi_launchers_start(cgi->launchers, &cgi->uv, cgi->site->log);
     cgi->stopping = false;
     code = uv_thread_create(&cgi->thread, run_thread, cgi);
     if (code == 0)
@@ -250,19 +236,4 @@ void cgi_thread_stop(struct cgi *cgi)
     uv_async_send(&cgi->wakeup);
     uv_thread_join(&cgi->thread);
     uv_loop_close(&cgi->uv);
-}
-
-int cgi_launch(struct cgi_launcher *first, const struct cgi_program *program,
-               struct cgi_process *process)
-{
-    int code = ENOTSUP;
-
-    for (struct cgi_launcher *next = first; next && code == ENOTSUP;
-         next = next->next) {
-        if (!next->started)
-            continue;
-        process->launcher = next;
-        code = next->class->launch(next, program, process);
-    }
-    return code;
 }

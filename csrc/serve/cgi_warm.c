@@ -222,7 +222,6 @@ struct cgi_launcher *cgi_warm_new(const struct cgi *cgi,
                                   struct cgi_launcher *cold)
 {
     static const struct cgi_launcher_class CLASS = {
-        .name = "warm",
         .start = warm_start,
         .launch = warm_launch,
         .signal = warm_signal,

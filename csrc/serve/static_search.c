@@ -32,9 +32,6 @@ bool static_search_append_index(struct static_search *search)
     return true;
 }
 
-static const char *const EXTENSIONS[CODING_IDENTITY] = {
-    [CODING_BR] = ".br", [CODING_ZSTD] = ".zst", [CODING_GZIP] = ".gz"};
-
 int static_search_open(const struct static_search *search, struct stat *facts)
 {
     int descriptor = folder_open(&search->files->folder, search->path.text);
@@ -55,6 +52,9 @@ static bool is_older(const struct stat *a, const struct stat *b)
         return a->st_mtim.tv_sec < b->st_mtim.tv_sec;
     return a->st_mtim.tv_nsec < b->st_mtim.tv_nsec;
 }
+
+static const char *const EXTENSIONS[CODING_IDENTITY] = {
+    [CODING_BR] = ".br", [CODING_ZSTD] = ".zst", [CODING_GZIP] = ".gz"};
 
 unsigned static_search_open_siblings(struct static_search *search,
                                      struct file_found found[CODING_COUNT])
