@@ -1,6 +1,7 @@
 /* handler_stream.c - see handler_stream.h. */
 #include "handler_stream.h"
 
+#include "clock.h"
 #include "failure.h"
 
 static enum next any_piece(struct stream *stream, PyObject *item, struct piece *piece)
@@ -50,7 +51,7 @@ static void answer_at_once(struct stream *stream, struct result *result,
 void handler_stream_begin(const struct handler *handler, struct request *request,
                           struct result *result, struct pyrs_exchange *exchange)
 {
-    uint64_t start_ns = stream_now_ns();
+    uint64_t start_ns = clock_now_ns();
     struct stream stream = {.kind = &HANDLER_STREAM,
                             .state = handler->state,
                             .handler = handler->name,

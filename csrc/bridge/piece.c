@@ -23,28 +23,15 @@ static bool of_bytes(struct piece *piece, PyObject *item)
     return true;
 }
 
-/* A view with gaps is joined in a copy. */
-static bool of_scattered_buffer(struct piece *piece, PyObject *item)
-{
-    PyObject *copy = PyBytes_FromObject(item);
-
-    Py_DECREF(item);
-    return copy && of_bytes(piece, copy);
-}
-
 static bool of_buffer(struct piece *piece, PyObject *item)
 {
+    bool done = buffer_of(item, &piece->buffer);
+
+    Py_DECREF(item); /* the buffer holds it */
+    if (!done)
+        return false;
     piece->owner = NULL;
     piece->is_text = false;
-    if (PyObject_GetBuffer(item, &piece->buffer, PyBUF_SIMPLE) < 0) {
-        if (PyErr_ExceptionMatches(PyExc_BufferError)) {
-            PyErr_Clear();
-            return of_scattered_buffer(piece, item);
-        }
-        Py_DECREF(item);
-        return false;
-    }
-    Py_DECREF(item); /* the buffer holds it */
     piece->bytes = (struct pyrs_slice){piece->buffer.buf, (size_t)piece->buffer.len};
     return true;
 }

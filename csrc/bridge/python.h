@@ -78,6 +78,24 @@ static inline PyObject *str_from_latin1(struct pyrs_slice bytes)
     return PyUnicode_DecodeLatin1(bytes.bytes, (Py_ssize_t)bytes.length, NULL);
 }
 
+/* The bytes of what has a buffer, in one piece: a view with gaps is joined in a copy,
+ * which the buffer holds then. False with an exception set. */
+static inline bool buffer_of(PyObject *value, Py_buffer *buffer)
+{
+    PyObject *copy;
+    bool done;
+
+    if (PyObject_GetBuffer(value, buffer, PyBUF_SIMPLE) == 0)
+        return true;
+    if (!PyErr_ExceptionMatches(PyExc_BufferError))
+        return false;
+    PyErr_Clear();
+    copy = PyBytes_FromObject(value);
+    done = copy && PyObject_GetBuffer(copy, buffer, PyBUF_SIMPLE) == 0;
+    Py_XDECREF(copy);
+    return done;
+}
+
 /* Of a reference that the core was lent bytes with: pyrs_response.release. */
 static inline void object_release(void *owner)
 {

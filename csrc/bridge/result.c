@@ -124,34 +124,18 @@ static bool from_none(struct result *result, PyObject *value)
     return true;
 }
 
-/* A view with gaps cannot be lent as one piece: it is joined in a copy. */
-static bool from_scattered_buffer(struct result *result, PyObject *value)
-{
-    PyObject *copy = PyBytes_FromObject(value);
-
-    Py_DECREF(value);
-    return copy && from_bytes(result, copy);
-}
-
 static bool from_buffer(struct result *result, PyObject *value)
 {
     Py_buffer *buffer = PyMem_Malloc(sizeof *buffer);
+    bool done = buffer && buffer_of(value, buffer);
 
-    if (!buffer) {
-        Py_DECREF(value);
-        PyErr_NoMemory();
-        return false;
-    }
-    if (PyObject_GetBuffer(value, buffer, PyBUF_SIMPLE) < 0) {
-        PyMem_Free(buffer);
-        if (PyErr_ExceptionMatches(PyExc_BufferError)) {
-            PyErr_Clear();
-            return from_scattered_buffer(result, value);
-        }
-        Py_DECREF(value);
-        return false;
-    }
     Py_DECREF(value); /* the buffer holds it */
+    if (!buffer)
+        PyErr_NoMemory();
+    if (!done) {
+        PyMem_Free(buffer);
+        return false;
+    }
     result->response.body = (struct pyrs_slice){buffer->buf, (size_t)buffer->len};
     result->response.release = release_buffer;
     result->response.owner = buffer;

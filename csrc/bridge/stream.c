@@ -1,20 +1,11 @@
 /* stream.c - see stream.h. */
 #include "stream.h"
 
-#include <time.h>
-
+#include "clock.h"
 #include "failure.h"
 
 /* What was sent leaves when the step is over, and others wait until then. */
 enum { STEP_NS_MAX = 1000 * 1000 };
-
-uint64_t stream_now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
 
 /* Nobody else has the context, so neither fails, unless foreign code left it. */
 static void enter(const struct stream *stream)
@@ -143,7 +134,7 @@ void stream_run(struct stream *stream, struct pyrs_exchange *exchange,
     struct piece piece;
     enum next next;
 
-    while (flow == PYRS_FLOW_GO_ON && stream_now_ns() - start_ns < STEP_NS_MAX) {
+    while (flow == PYRS_FLOW_GO_ON && clock_now_ns() - start_ns < STEP_NS_MAX) {
         next = stream_next(stream, &piece);
         if (next != NEXT_PIECE) {
             end_after(stream, exchange, next);
@@ -163,5 +154,5 @@ void stream_proceed(struct pyrs_exchange *exchange)
     enum pyrs_flow flow = pyrs_exchange_flow(exchange);
 
     enter(stream);
-    stream_run(stream, exchange, flow, stream_now_ns());
+    stream_run(stream, exchange, flow, clock_now_ns());
 }

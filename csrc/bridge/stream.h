@@ -45,8 +45,6 @@ struct stream {
     PyObject *context;  /* new; NULL in the first step */
 };
 
-uint64_t stream_now_ns(void);
-
 /* The next item, as a piece. */
 enum next stream_next(struct stream *stream, struct piece *piece);
 

@@ -2,9 +2,9 @@
 #include "tasks.h"
 
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "coroutine.h"
 
 /* After so many looks into an inbox that fills as fast as it is emptied, asyncio's
@@ -22,14 +22,6 @@ enum { TAKES_MAX = 4 };
 enum { HOLD_NS_MAX = 200 * 1000 };
 
 /* ---- answers, many at a time ---- */
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
 
 static void flush(struct tasks *tasks)
 {
@@ -59,14 +51,14 @@ static bool call_soon(struct tasks *tasks, PyObject *function)
 
 void tasks_hold(struct tasks *tasks)
 {
-    if (tasks->holds && now_ns() - tasks->holds_since_ns < HOLD_NS_MAX)
+    if (tasks->holds && clock_now_ns() - tasks->holds_since_ns < HOLD_NS_MAX)
         return;
     if (tasks->holds)
         pyrs_batch_end();
     else if (!tasks->is_taking && !call_soon(tasks, tasks->flush))
         return;
     tasks->holds = true;
-    tasks->holds_since_ns = now_ns();
+    tasks->holds_since_ns = clock_now_ns();
     pyrs_batch_begin();
 }
 

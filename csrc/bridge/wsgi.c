@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "clock.h"
 #include "context.h"
 #include "environ.h"
 #include "failure.h"
@@ -186,7 +187,7 @@ static void send_first(struct stream *stream, struct pyrs_exchange *exchange,
 
 static void send_iterable(struct stream *stream, struct pyrs_exchange *exchange)
 {
-    uint64_t start_ns = stream_now_ns();
+    uint64_t start_ns = clock_now_ns();
     struct piece first;
 
     stream->iterator = PyObject_GetIter(stream->closed);
