@@ -62,7 +62,7 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *room)
         run->errors.length += (size_t)count;
     log_lines(run, count < 0);
     if (count < 0)
-        cgi_pipe_close(run, &run->errors);
+        cgi_pipe_close(&run->errors);
 }
 
 bool cgi_errors_start(struct cgi_run *run)
@@ -88,5 +88,5 @@ void cgi_errors_finish(struct cgi_run *run)
             log_lines(run, false);
         } while (!run->errors_cut && (count > 0 || (count < 0 && errno == EINTR)));
     log_lines(run, true);
-    cgi_pipe_close(run, errors);
+    cgi_pipe_close(errors);
 }

@@ -19,7 +19,7 @@ static void write_on(struct cgi_run *run, size_t length)
         0)
         return;
     run->writing = false;
-    cgi_pipe_close(run, &run->input);
+    cgi_pipe_close(&run->input);
 }
 
 /* A program need not read its input; a body that it does not want is left. */
@@ -29,7 +29,7 @@ static void on_written(uv_write_t *write, int code)
 
     run->writing = false;
     if (code != 0)
-        cgi_pipe_close(run, &run->input);
+        cgi_pipe_close(&run->input);
     else
         cgi_input_go_on(run);
 }
@@ -55,7 +55,7 @@ void cgi_input_go_on(struct cgi_run *run)
     if (taken > 0) {
         write_on(run, (size_t)taken);
     } else if (taken == PYRS_BODY_END) {
-        cgi_pipe_close(run, &run->input);
+        cgi_pipe_close(&run->input);
     } else if (taken == PYRS_BODY_GONE) {
         cgi_run_end_answer(run, false);
         cgi_run_kill(run);

@@ -187,7 +187,7 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *room)
         return;
     }
     if (count == UV_EOF) {
-        cgi_pipe_close(run, output);
+        cgi_pipe_close(output);
         cgi_run_settle(run);
         return;
     }

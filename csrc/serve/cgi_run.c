@@ -72,13 +72,12 @@ bool cgi_pipe_open(struct cgi_run *run, struct cgi_pipe *pipe, int descriptor)
     if (uv_pipe_open(&pipe->pipe, descriptor) == 0)
         return true;
     close(descriptor);
-    cgi_pipe_close(run, pipe);
+    cgi_pipe_close(pipe);
     return false;
 }
 
-void cgi_pipe_close(struct cgi_run *run, struct cgi_pipe *pipe)
+void cgi_pipe_close(struct cgi_pipe *pipe)
 {
-    (void)run;
     if (!pipe->is_open)
         return;
     pipe->is_open = false;
@@ -126,7 +125,7 @@ static struct pyrs_exchange *take_exchange(struct cgi_run *run)
     list_remove(&run->queued);
     uv_mutex_unlock(&run->cgi->lock);
     run->exchange = NULL;
-    cgi_pipe_close(run, &run->input);
+    cgi_pipe_close(&run->input);
     return exchange;
 }
 
@@ -391,8 +390,8 @@ void cgi_run_kill(struct cgi_run *run)
     if (!run->killing && run->launched) {
         run->killing = true;
         atomic_fetch_add(&run->cgi->site->programs->killed, 1);
-        cgi_pipe_close(run, &run->output);
-        cgi_pipe_close(run, &run->input);
+        cgi_pipe_close(&run->output);
+        cgi_pipe_close(&run->input);
         cgi_signal(&run->process, run->exited ? SIGKILL : SIGTERM);
         set_timer(run, KILL_AFTER_MS);
     }
@@ -422,7 +421,7 @@ static void finish(struct cgi_run *run)
         cgi_release(&run->process);
     }
     run->is_over = true;
-    cgi_pipe_close(run, &run->input);
+    cgi_pipe_close(&run->input);
     uv_close((uv_handle_t *)&run->timer, on_closed);
     cgi_thread_run_over(run);
 }

@@ -111,7 +111,7 @@ void cgi_run_settle(struct cgi_run *run);
 /* Takes over a descriptor of which this side is `open`. False if libuv refuses; it is
  * closed then. */
 bool cgi_pipe_open(struct cgi_run *run, struct cgi_pipe *pipe, int descriptor);
-void cgi_pipe_close(struct cgi_run *run, struct cgi_pipe *pipe);
+void cgi_pipe_close(struct cgi_pipe *pipe);
 
 /* ---- cgi_input.c ---- */
 
