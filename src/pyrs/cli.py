@@ -22,11 +22,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-import msgspec.inspect
+from msgspec import inspect
 
 import pyrs
 from pyrs.errors import PyrsError
-from pyrs.new import new_project
 from pyrs.one_endpoint import load_application, load_folder
 from pyrs.project import (
     LoadedProject,
@@ -38,7 +37,7 @@ from pyrs.project import (
     serve_loaded,
 )
 from pyrs.project_file import ProjectError
-from pyrs.project_schema import Entry, Project
+from pyrs.project_schema import Entry, project_type
 from pyrs.target import (
     PROJECT_FILE,
     Application,
@@ -117,12 +116,11 @@ def _complain(message: str) -> None:
 
 def _range_of(key: str) -> click.IntRange:
     """The range of a key of the project file, as its schema has it."""
-    project = msgspec.inspect.type_info(Project)
-    assert isinstance(project, msgspec.inspect.StructType)
-    kind = next(field.type for field in project.fields if field.name == key)
-    while isinstance(kind, msgspec.inspect.Metadata):
+    fields = project_type().fields
+    kind = next(field.type for field in fields if field.name == key)
+    while isinstance(kind, inspect.Metadata):
         kind = kind.type
-    assert isinstance(kind, msgspec.inspect.IntType)
+    assert isinstance(kind, inspect.IntType)
     return click.IntRange(kind.ge, kind.le)
 
 
@@ -289,6 +287,8 @@ def _load(target: Target, say: Say, **changes: Any) -> LoadedProject:
 @click.argument("folder")
 def new_command(folder: str) -> None:
     """Begin a project in a new FOLDER: a copy of the template, ready to run."""
+    from pyrs.new import new_project  # what a server has no use for
+
     for path in new_project(folder):
         click.echo(f"Created {path}")
     click.echo(f"Now run:\n  pyrs {Path(folder) / PROJECT_FILE}")

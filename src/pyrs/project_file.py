@@ -29,6 +29,7 @@ from pyrs.project_schema import (
     ErrorHandler,
     Middleware,
     Project,
+    project_type,
 )
 
 __all__ = ["Fault", "ProjectError", "ProjectFile", "nearest", "read_project_file"]
@@ -133,7 +134,7 @@ def _system_message(error: OSError) -> str:
 
 def _read_project(file: ProjectFile, root: Node) -> None:
     file.spots[""] = root.spot
-    project = _read(file, "", root, inspect.type_info(Project))
+    project = _read(file, "", root, project_type())
     if isinstance(project, Project):
         file.project = project
         for key, message in contradictions(project):

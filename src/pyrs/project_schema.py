@@ -10,10 +10,11 @@ pyrs.project_file reads a file into these types and reports its faults.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType, field
+from msgspec import UNSET, Meta, UnsetType, field, inspect
 
 from pyrs.config import BodyMode, CgiOptions, RunMode, Settings, StaticOptions
 
@@ -25,6 +26,7 @@ __all__ = [
     "ErrorHandler",
     "Middleware",
     "Project",
+    "project_type",
 ]
 
 Method = Annotated[
@@ -313,3 +315,12 @@ class Project(Settings, forbid_unknown_fields=True, frozen=True, kw_only=True):
             "handler, the first one outermost."
         ),
     ] = field(default_factory=list)
+
+
+@cache
+def project_type() -> inspect.StructType:
+    """What msgspec knows of Project: its keys, their types and ranges. Made once, since
+    it takes as long as importing this module."""
+    kind = inspect.type_info(Project)
+    assert isinstance(kind, inspect.StructType)
+    return kind
