@@ -82,13 +82,19 @@ static bool policy_has_classes(const struct policy *policy)
     return true;
 }
 
-static bool policy_load(struct policy *policy)
+/* asyncio takes long to import, and only async handlers need it. */
+static bool is_needed(size_t index, bool for_async)
+{
+    return for_async || strcmp(POLICY[index].module, "asyncio") != 0;
+}
+
+static bool policy_load(struct policy *policy, bool for_async)
 {
     for (size_t i = 0; i < POLICY_COUNT; i++) {
         PyObject **slot = policy_slot(policy, i);
         PyObject *object;
 
-        if (*slot)
+        if (*slot || !is_needed(i, for_async))
             continue;
         object = import_name(POLICY[i].module, POLICY[i].name);
         if (!object)
@@ -123,7 +129,8 @@ static PyObject *bridge_endpoint(PyObject *module, PyObject *args)
 
     if (!PyArg_ParseTuple(args, "OU|OO:endpoint", &source.callable, &source.title,
                           &source.settings, &source.tasks) ||
-        !source_is_right(state, &source) || !policy_load(&state->policy))
+        !source_is_right(state, &source) ||
+        !policy_load(&state->policy, source.tasks != Py_None))
         return NULL;
     endpoint = handler_new(state, &source);
     return endpoint ? PyLong_FromVoidPtr(endpoint) : NULL;
@@ -138,7 +145,7 @@ static PyObject *bridge_wsgi_endpoint(PyObject *module, PyObject *args)
     if (!PyArg_ParseTuple(args, "OUO!O:wsgi_endpoint", &source.application,
                           &source.title, &PyDict_Type, &source.environ,
                           &source.settings) ||
-        !policy_load(&state->policy))
+        !policy_load(&state->policy, false))
         return NULL;
     endpoint = wsgi_new(state, &source);
     return endpoint ? PyLong_FromVoidPtr(endpoint) : NULL;

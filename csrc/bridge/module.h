@@ -32,8 +32,7 @@ struct policy {
     PyObject *file_type;
     PyObject *http_error_type;
     PyObject *client_disconnected_type;
-    PyObject *cancelled_error_type;
-    PyObject *task_type;
+    PyObject *cancelled_error_type, *task_type; /* NULL without async handlers */
     PyObject *send_items, *next_chunk, *read_chunks;
     PyObject *find_file;
     PyObject *struct_type;

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any, Final
@@ -38,6 +37,8 @@ async def send_items(
 
 async def _in_turns(items: Iterator[Any]) -> AsyncIterator[Any]:
     """A plain iterator, which lets the other tasks run now and then."""
+    import asyncio  # all endpoints load this module, only async handlers need that
+
     turn_ends = time.monotonic() + TURN_SECONDS
     try:
         for item in items:

@@ -6,7 +6,6 @@ What a browser would drop or misread without a word is refused here with one: RF
 
 import re
 from datetime import datetime, timedelta, timezone
-from email.utils import format_datetime
 from typing import Final
 
 __all__ = ["cookie_text"]
@@ -22,6 +21,11 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r'("?)[!#-+\--:<-\[\]-~]*\1')
 _DOMAIN = re.compile(r"(?!-)[A-Za-z0-9-]+(?<!-)(\.(?!-)[A-Za-z0-9-]+(?<!-))*")
 _PATH = re.compile(r"/[ -:<-~]*")
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+# fmt: off
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun",
+           "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+# fmt: on
 _SAME_SITE = {"strict": "Strict", "lax": "Lax", "none": "None"}
 
 
@@ -144,7 +148,7 @@ def _seconds(max_age: int | timedelta) -> int:
 
 
 def _date(expires: datetime) -> str:
-    """RFC 9110, 5.6.7."""
+    """RFC 9110, 5.6.7. email.utils has this too, but takes 5 ms to import."""
     if not isinstance(expires, datetime):
         kind = type(expires).__name__
         raise TypeError(f"expires is a datetime, not of type {kind}")
@@ -154,4 +158,6 @@ def _date(expires: datetime) -> str:
         )
     if expires.year < YEAR_MIN:
         raise ValueError(f"expires: browsers know no year before {YEAR_MIN}")
-    return format_datetime(expires.astimezone(timezone.utc), usegmt=True)
+    time = expires.astimezone(timezone.utc)
+    day, month = _DAYS[time.weekday()], _MONTHS[time.month - 1]
+    return f"{day}, {time:%d} {month} {time:%Y %H:%M:%S} GMT"

@@ -12,7 +12,6 @@ import os
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from importlib.metadata import version
 from typing import Any, TypeAlias
 
 from pyrs._bridge import Tasks
@@ -129,6 +128,8 @@ def _new_loop() -> tuple[asyncio.AbstractEventLoop, str]:
         import uvloop
     except ImportError:
         return asyncio.new_event_loop(), "its own event loop"
+    from importlib.metadata import version  # itself slower to import than uvloop
+
     return uvloop.new_event_loop(), f"uvloop {version('uvloop')}"
 
 

@@ -31,7 +31,6 @@ from pyrs._core_options import (
 from pyrs._request_parts import RequestSettings
 from pyrs._results import describe_exception
 from pyrs._wsgi_parts import ErrorStream, environ_template
-from pyrs.asyncio_worker import AsyncioWorker
 from pyrs.config import (
     BodyMode,
     CgiOptions,
@@ -48,6 +47,8 @@ from pyrs.hooks import NO_FILE, ErrorHandler, Handler, Hooks, is_async_handler
 from pyrs.lifespan import Lifespan, MakeError
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from _typeshed.wsgi import WSGIApplication
     from typing_extensions import Self
 
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
         RouteOptions,
         ServerPointer,
     )
+    from pyrs.asyncio_worker import AsyncioWorker
 
 __all__ = ["Counters", "RouteError", "Server", "mount_pattern"]
 
@@ -140,8 +142,8 @@ class Server:
         # Routes hold the hooks, so a server that these held would never be freed.
         self._hooks = Hooks(_weakly(self._log_failure))
         self._lifespan = Lifespan(_weakly(self._log_exception))
-        self._asyncio = AsyncioWorker(settings.limits.tasks, _weakly(self._log))
-        self._lifespan.run_async = self._asyncio.run
+        self._lifespan.run_async = _weakly(self._run_async)
+        self._worker: AsyncioWorker | None = None
         self._has_async = False
         self._stop_seconds = settings.timeouts.stop or None
         self._wsgi_errors = ErrorStream(partial(_weakly(self._log), "error"))
@@ -334,7 +336,7 @@ class Server:
         self._set_error_endpoints()
         self._lifespan.start()
         if self._has_async:
-            self._asyncio.start()
+            self._asyncio().start()
         error = ffi.new("struct pyrs_error *")
         self._running = True
         finished = False
@@ -345,7 +347,7 @@ class Server:
             seconds = self._stop_seconds if finished else HASTY_STOP_SECONDS
             with _signals_let_through(handle_signals):
                 self._lifespan.stop()
-                self._asyncio.stop(seconds)
+                self._stop_asyncio(seconds)
         if not finished and ffi.string(error.message):
             raise PyrsError(_message(error))
         return finished
@@ -369,7 +371,7 @@ class Server:
         if self._running:
             raise PyrsError("the server is running: call stop, and wait for run")
         self._lifespan.stop()
-        self._asyncio.stop(self._stop_seconds)
+        self._stop_asyncio(self._stop_seconds)
         with self._lock:
             if self._pointer is not None:
                 pointer, self._pointer = self._pointer, None
@@ -391,9 +393,25 @@ class Server:
         tasks = None
         if is_async_handler(handler):
             self._has_async = True
-            tasks = self._asyncio.tasks
+            tasks = self._asyncio().tasks
         address = _bridge.endpoint(handler, name, self._request_settings, tasks)
         return ffi.cast("struct pyrs_endpoint *", address)
+
+    def _asyncio(self) -> AsyncioWorker:
+        """Made for what is async, if anything is: asyncio takes long to import."""
+        if self._worker is None:
+            from pyrs.asyncio_worker import AsyncioWorker
+
+            tasks_max = self._settings.limits.tasks
+            self._worker = AsyncioWorker(tasks_max, _weakly(self._log))
+        return self._worker
+
+    def _run_async(self, coroutine: Coroutine[Any, Any, object]) -> object:
+        return self._asyncio().run(coroutine)
+
+    def _stop_asyncio(self, seconds: float | None) -> None:
+        if self._worker is not None:
+            self._worker.stop(seconds)
 
     def _environ(self, run: RunMode) -> dict[str, Any]:
         """What the environ of every request to a WSGI application has."""
@@ -497,13 +515,13 @@ def _signals_let_through(handled: bool) -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _weakly(method: Callable[..., None]) -> Callable[..., None]:
+def _weakly(method: Callable[..., Any]) -> Callable[..., Any]:
     """The method, called as long as its object is there."""
     reference = WeakMethod(method)
 
-    def call(*arguments: Any) -> None:
-        if alive := reference():
-            alive(*arguments)
+    def call(*arguments: Any) -> Any:
+        alive = reference()
+        return alive(*arguments) if alive else None
 
     return call
 
