@@ -128,9 +128,7 @@ def _new_loop() -> tuple[asyncio.AbstractEventLoop, str]:
         import uvloop
     except ImportError:
         return asyncio.new_event_loop(), "its own event loop"
-    from importlib.metadata import version  # itself slower to import than uvloop
-
-    return uvloop.new_event_loop(), f"uvloop {version('uvloop')}"
+    return uvloop.new_event_loop(), f"uvloop {uvloop.__version__}"  # type: ignore[attr-defined]
 
 
 def _pipe() -> tuple[int, int]:

@@ -33,6 +33,11 @@ __all__ = [
 ]
 
 OWN_FOLDER: Final = str(Path(__file__).parent) + os.sep
+# asyncio, and what it needs that is not imported before user code is.
+OF_ASYNCIO: Final = (
+    *("asyncio", "base64", "concurrent", "contextvars", "locale", "logging"),
+    *("selectors", "socket", "ssl", "string", "struct", "subprocess"),
+)
 
 
 class Missing(Exception):
@@ -47,6 +52,9 @@ class Missing(Exception):
 
 def put_first(folder: str) -> None:
     """Lets the modules of a folder be found before all others."""
+    if any(_own_file(Path(folder), name) for name in OF_ASYNCIO):
+        # Imported later it would be with those of the folder; so find_module tells.
+        importlib.import_module("asyncio")
     if folder in sys.path:
         sys.path.remove(folder)
     sys.path.insert(0, folder)

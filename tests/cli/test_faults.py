@@ -183,16 +183,36 @@ def test_a_module_that_cannot_be_imported(
     assert trace[-1].endswith(last)
 
 
-def test_a_module_with_the_name_of_one_that_is_taken(project: Path) -> None:
+@pytest.mark.parametrize("name", ["signal", "selectors"])
+def test_a_module_with_the_name_of_one_that_is_taken(project: Path, name: str) -> None:
     inside = project / "inside"
     inside.mkdir()
-    (inside / "signal.py").write_text("def answer(request): return ''")
+    (inside / f"{name}.py").write_text("def answer(request): return ''")
     (inside / "project.pyrs").write_text(
-        f'{{"modules": [{{{python("signal", "answer")}}}]}}'
+        f'{{"modules": [{{{python(name, "answer")}}}]}}'
     )
     told = run("check", "inside/project.pyrs", cwd=project).stderr
-    assert "signal.py has the name of a module that is already imported" in told
-    assert str(Path(os.__file__).parent / "signal.py") in told
+    assert f"{name}.py has the name of a module that is already imported" in told
+    assert str(Path(os.__file__).parent / f"{name}.py") in told
+
+
+def test_what_asyncio_needs_is_not_taken_from_a_project(tmp_path: Path) -> None:
+    code = """
+import sys
+import pyrs.cli
+
+before = set(sys.modules)
+import asyncio
+
+names = {name.partition(".")[0] for name in set(sys.modules) - before}
+files = [getattr(sys.modules[name], "__file__", None) for name in names]
+from pyrs.user_code import OF_ASYNCIO
+
+found = [name for name, file in zip(names, files) if (file or "").endswith(".py")]
+print(sorted(set(found) - set(OF_ASYNCIO)), "asyncio" in found)
+"""
+    result = run(code, cwd=tmp_path, program=("-c",))
+    assert (result.stdout, result.stderr) == ("[] True\n", "")
 
 
 @pytest.mark.parametrize(
