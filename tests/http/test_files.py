@@ -9,6 +9,7 @@ import email.utils
 import os
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from tests.kit import (
     get,
     measures_memory,
     post,
+    running_server,
     wait_until,
 )
 
@@ -46,9 +48,16 @@ AFTER = email.utils.formatdate(CHANGED + 1, usegmt=True)
 SIZES = [1, 1000, 16 * 1024, 16 * 1024 + 1, 100_000, 3 * MIB + 1]
 
 
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    with running_server(tmp_path_factory.mktemp("files"), CODE, ROUTES) as server:
+        yield server
+
+
 @pytest.fixture
-def server(serve: Serve) -> RunningServer:
-    return serve(CODE, ROUTES)
+def server(shared_server: RunningServer) -> Iterator[RunningServer]:
+    with shared_server.lent() as server:
+        yield server
 
 
 @pytest.fixture
@@ -553,8 +562,9 @@ def test_a_warm_connection_allocates_nothing_for_files(
 
 @measures_memory
 def test_a_large_file_goes_to_a_slow_reader_in_little_memory(
-    server: RunningServer, tmp_path: Path
+    serve: Serve, tmp_path: Path
 ) -> None:
+    server = serve(CODE, ROUTES)
     file = File(tmp_path / "large", 50 * MIB)
     with server.connect(small_window=True) as client:
         client.ask(get("/hello"))
@@ -611,9 +621,8 @@ def test_a_file_that_is_replaced_is_sent_as_it_was(
         assert client.ask(file.request()).body == b"something else"
 
 
-def test_a_stop_lets_a_file_be_sent_to_its_end(
-    server: RunningServer, tmp_path: Path
-) -> None:
+def test_a_stop_lets_a_file_be_sent_to_its_end(serve: Serve, tmp_path: Path) -> None:
+    server = serve(CODE, ROUTES)
     file = File(tmp_path / "large", 20 * MIB)
     with server.connect(small_window=True) as client:
         client.send(file.request())

@@ -73,6 +73,7 @@ class RunningServer:
         self.log_file = folder / "stderr.log"
         self._server_name = server_name
         self._expected_log: list[str] = []
+        self._log_begin = 0  # of what is looked at, in bytes
         self._clients: list[Client] = []
         self._checked = False
         self.temporary = folder / "temporary"
@@ -182,7 +183,8 @@ class RunningServer:
     # ---- its log ----
 
     def log_text(self) -> str:
-        return self.log_file.read_text("utf-8", "replace")
+        log = self.log_file.read_bytes()[self._log_begin :]
+        return log.decode("utf-8", "replace")
 
     def expect_log(self, *patterns: str) -> None:
         """Each pattern must match a whole record (with its indented lines), and may
@@ -239,6 +241,20 @@ class RunningServer:
         self._door.close()
         assert self.process.stdout
         self.process.stdout.close()
+
+    @contextmanager
+    def lent(self) -> Iterator[RunningServer]:
+        """For one of several tests, which sees nothing of the others: when the `with`
+        ends, there must be what there must be at the end of the process. If the test
+        fails, the next ones may."""
+        yield self
+        if self._checked:
+            return
+        self.check_nothing_is_left()
+        assert self.unexpected_records() == []
+        self._log_begin = self.log_file.stat().st_size
+        self._expected_log.clear()
+        self._clients.clear()
 
     def check_nothing_is_left(self) -> None:
         for client in self._clients:
