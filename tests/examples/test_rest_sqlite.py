@@ -22,6 +22,13 @@ def server(tmp_path: Path) -> Iterator[Serving]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def without_books(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """For tests that add none."""
+    with example("rest_sqlite", tmp_path_factory.mktemp("books")) as server:
+        yield server
+
+
 class Answer:
     """A response whose body, if it has one, is JSON."""
 
@@ -125,12 +132,12 @@ def test_a_search_finds_what_it_says_and_nothing_else(
     ],
 )
 def test_a_body_that_is_no_book_is_refused_with_the_reason(
-    server: Serving, body: str, status: int, message: str
+    without_books: Serving, body: str, status: int, message: str
 ) -> None:
-    answer = ask(server, "POST", "/books", body)
+    answer = ask(without_books, "POST", "/books", body)
     assert answer.status == answer.json["error"]["status"] == status
     assert message in answer.json["error"]["message"]
-    assert ask(server, "GET", "/books").json["books"] == []
+    assert ask(without_books, "GET", "/books").json["books"] == []
 
 
 @pytest.mark.parametrize(
@@ -148,9 +155,9 @@ def test_a_body_that_is_no_book_is_refused_with_the_reason(
     ],
 )
 def test_every_error_is_json(
-    server: Serving, method: str, path: str, status: int
+    without_books: Serving, method: str, path: str, status: int
 ) -> None:
-    answer = ask(server, method, path)
+    answer = ask(without_books, method, path)
     assert answer.status == answer.json["error"]["status"] == status
 
 

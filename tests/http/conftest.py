@@ -13,3 +13,11 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     """Starts servers: serve(code, routes, **settings). Each is checked at the end."""
     with servers(tmp_path) as serve:
         yield serve
+
+
+@pytest.fixture(scope="module")
+def serve_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """The same, for servers that the tests of a module share. Who takes one with `lent`
+    has the checks at the end of each test."""
+    with servers(tmp_path_factory.mktemp("servers")) as serve:
+        yield serve

@@ -22,7 +22,6 @@ from tests.kit import (
     get,
     measures_memory,
     post,
-    running_server,
     wait_until,
 )
 
@@ -49,9 +48,8 @@ SIZES = [1, 1000, 16 * 1024, 16 * 1024 + 1, 100_000, 3 * MIB + 1]
 
 
 @pytest.fixture(scope="module")
-def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    with running_server(tmp_path_factory.mktemp("files"), CODE, ROUTES) as server:
-        yield server
+def shared_server(serve_module: Serve) -> RunningServer:
+    return serve_module(CODE, ROUTES)
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 """When does a connection stay open, and in which order do answers come?"""
 
+from collections.abc import Iterator
+
 import pytest
 
-from tests.kit import Serve, get, post, post_chunked
+from tests.kit import RunningServer, Serve, get, post, post_chunked
 
 CODE = """
 def hello(request):
@@ -17,6 +19,17 @@ ROUTES = {
     "GET /native": "native:native_hello",
     "POST /native-echo": "native:native_echo",
 }
+
+
+@pytest.fixture(scope="module")
+def shared_server(serve_module: Serve) -> RunningServer:
+    return serve_module(CODE, ROUTES)
+
+
+@pytest.fixture
+def server(shared_server: RunningServer) -> Iterator[RunningServer]:
+    with shared_server.lent() as server:
+        yield server
 
 
 @pytest.mark.parametrize(
@@ -37,9 +50,8 @@ ROUTES = {
     ],
 )
 def test_a_connection_stays_open_as_version_and_connection_say(
-    serve: Serve, version: str, connection: str, stays: bool
+    server: RunningServer, version: str, connection: str, stays: bool
 ) -> None:
-    server = serve(CODE, ROUTES)
     request = get("/hello", *filter(None, [connection]), version=version)
     with server.connect() as client:
         first = client.ask(request)
@@ -62,8 +74,9 @@ def test_what_comes_after_connection_close_is_not_answered(serve: Serve) -> None
     assert server.counter("handler_runs") == 1
 
 
-def test_a_client_that_finished_sending_still_gets_its_answers(serve: Serve) -> None:
-    server = serve(CODE, ROUTES)
+def test_a_client_that_finished_sending_still_gets_its_answers(
+    server: RunningServer,
+) -> None:
     with server.connect() as client:
         client.send(get("/hello") * 3)
         client.finish()
@@ -119,9 +132,8 @@ def test_pipelined_requests_of_all_kinds_are_answered_in_order(
 
 
 def test_pipelined_requests_are_answered_in_order_however_they_are_cut(
-    serve: Serve,
+    server: RunningServer,
 ) -> None:
-    server = serve(CODE, ROUTES)
     wire = b"".join(post("/echo", b"%d" % i) + get("/native") for i in range(40))
     expected = [b for i in range(40) for b in (b"%d" % i, b"native world")]
     for step in (1, 2, 3, 7, 50, 101, 997):

@@ -1,11 +1,12 @@
 """What stands in every response, whoever made it, and how targets are routed."""
 
 import subprocess
+from collections.abc import Iterator
 from json import loads as json
 
 import pytest
 
-from tests.kit import Client, Serve, get, plain_environment, post
+from tests.kit import Client, RunningServer, Serve, get, plain_environment, post
 
 CODE = """
 import pyrs
@@ -108,6 +109,28 @@ def test_errors_say_what_they_are_and_nothing_more(serve: Serve) -> None:
     server.allow_log(r"main\.\w+ r(aised|eturned)")
 
 
+ROUTING = {
+    "/users/{id:int}": "params",
+    "/users/{name}": "name",
+    "/users/me": "literal",
+    "/users/*/photo": "star",
+    "/files/{rest:path}": "rest",
+    "/app/*": "rest",
+    "POST /app/only-post": "literal",
+}
+
+
+@pytest.fixture(scope="module")
+def shared_server(serve_module: Serve) -> RunningServer:
+    return serve_module(CODE, {**ROUTING, "/facts": "facts"})
+
+
+@pytest.fixture
+def server(shared_server: RunningServer) -> Iterator[RunningServer]:
+    with shared_server.lent() as server:
+        yield server
+
+
 @pytest.mark.parametrize(
     ("target", "path", "query", "host"),
     [
@@ -122,26 +145,14 @@ def test_errors_say_what_they_are_and_nothing_more(serve: Serve) -> None:
     ],
 )
 def test_targets_are_understood_in_every_form(
-    serve: Serve, target: str, path: str, query: str, host: str
+    server: RunningServer, target: str, path: str, query: str, host: str
 ) -> None:
-    server = serve(CODE, {"/facts": "facts"})
     answer = server.ask(get(target))
     assert answer.status == 200
     method, seen_path, _, seen_query, seen_host = json(answer.body)
     assert method == "GET"
     assert seen_path.strip("/") == path.strip("/")
     assert (seen_query, seen_host) == (query, host)
-
-
-ROUTING = {
-    "/users/{id:int}": "params",
-    "/users/{name}": "name",
-    "/users/me": "literal",
-    "/users/*/photo": "star",
-    "/files/{rest:path}": "rest",
-    "/app/*": "rest",
-    "POST /app/only-post": "literal",
-}
 
 
 @pytest.mark.parametrize(
@@ -172,9 +183,8 @@ ROUTING = {
     ],
 )
 def test_the_most_specific_route_wins(
-    serve: Serve, target: str, expected: dict[str, object] | None
+    server: RunningServer, target: str, expected: dict[str, object] | None
 ) -> None:
-    server = serve(CODE, ROUTING)
     answer = server.ask(get(target))
     if expected is None:
         assert answer.status == 404

@@ -1,25 +1,11 @@
 """Fixtures for tests of WSGI applications behind the running server."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.kit import RunningServer, Serve, servers
+from tests.http.conftest import serve, serve_module
+from tests.kit import RunningServer
 
-
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Serve]:
-    """Starts servers: serve(code, routes, **settings). Each is checked at the end."""
-    with servers(tmp_path) as serve:
-        yield serve
-
-
-@pytest.fixture(scope="module")
-def serve_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
-    """The same, for servers that the tests of a module share."""
-    with servers(tmp_path_factory.mktemp("servers")) as serve:
-        yield serve
+__all__ = ["serve", "serve_module", "server"]
 
 
 @pytest.fixture
