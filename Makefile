@@ -25,14 +25,16 @@ SOURCES := CMakeLists.txt pyproject.toml README.md LICENSE \
 C_FILES  = $(shell find $(wildcard csrc tests examples benchmarks) -name '*.[ch]')
 # JOBS=0 runs the tests in one process, for a debugger.
 PARALLEL = -n $(JOBS) --dist worksteal
-# Not what is about scripts and a browser, which are run without the sanitizers.
+# Not what is about scripts and a browser, which are run without the sanitizers; nor what
+# runs no C code, or takes long and calls none that others do not.
 SANITIZED = $(wildcard $(addprefix tests/,unit corpus core http static wsgi cgi)) \
-	$(addprefix --ignore=tests/,static/test_listing.py cgi/test_script.py cgi/test_pyserve.py cgi/test_warm.py)
+	$(addprefix --ignore=tests/,static/test_listing.py cgi/test_script.py cgi/test_pyserve.py cgi/test_warm.py \
+	core/test_layers.py wsgi/test_application_names.py wsgi/test_wsgi_doc.py wsgi/test_django.py wsgi/test_pypiserver.py)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help run test test-all lint warnings format sanitize sanitized fuzz bench \
+.PHONY: help run test test-all lint types warnings warnings-gcc warnings-clang format sanitize sanitized fuzz bench \
 	bench-peers wheel clean
 
 help: ## this list
@@ -54,22 +56,28 @@ test-all: ## all tests under each of PYTHONS="3.10 3.11 3.12 3.13"
 			PYTHON="$$(tools/find_python.sh $$version)" || exit 1; \
 	done
 
-lint: $(MADE)/package $(MADE)/test $(MADE)/lint warnings ## formatting, types, stubs, compiler warnings
+lint: $(MADE)/package $(MADE)/test $(MADE)/lint ## formatting, types, stubs, compiler warnings
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/python -m mypy.stubtest pyrs._core pyrs._bridge
 	@echo "$(BIN)/clang-format --dry-run -Werror (the C files)"
 	@$(BIN)/clang-format --dry-run -Werror $(C_FILES)
+	@$(MAKE) --no-print-directory -j 2 --output-sync types warnings
 
-warnings: $(MADE)/lint # the C code, by gcc and by clang, warnings as errors
-	@for compiler in gcc clang; do \
-		$(BIN)/cmake -S . -B build/warnings-$$compiler -G Ninja -Wno-dev \
-			-DCMAKE_MAKE_PROGRAM="$(CURDIR)/$(BIN)/ninja" -DCMAKE_C_COMPILER=$$compiler \
-			-DPYRS_WERROR=ON -DSKBUILD=2 -DPython_EXECUTABLE="$(CURDIR)/$(BIN)/python" \
-			>/dev/null && \
-		echo "$$compiler" && $(BIN)/cmake --build build/warnings-$$compiler -j 2 || exit 1; \
-	done
+types: $(MADE)/package $(MADE)/test $(MADE)/lint
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest pyrs._core pyrs._bridge
+
+# The C code, warnings as errors. clang's need no optimizer, so it sees the assertions too.
+warnings: warnings-gcc warnings-clang
+warnings-gcc: BUILD_TYPE := RelWithDebInfo
+warnings-clang: BUILD_TYPE := Debug
+warnings-gcc warnings-clang: warnings-%: $(MADE)/lint
+	@$(BIN)/cmake -S . -B build/$@ -G Ninja -Wno-dev \
+		-DCMAKE_MAKE_PROGRAM="$(CURDIR)/$(BIN)/ninja" -DCMAKE_C_COMPILER=$* \
+		-DCMAKE_BUILD_TYPE=$(BUILD_TYPE) -DPYRS_WERROR=ON -DSKBUILD=2 \
+		-DPython_EXECUTABLE="$(CURDIR)/$(BIN)/python" >/dev/null
+	@echo "$*"
+	@$(BIN)/cmake --build build/$@ -j 2
 
 format: $(MADE)/lint ## rewrite the sources in the format that lint wants
 	$(BIN)/ruff format .
@@ -86,7 +94,7 @@ sanitized: $(MADE)/package $(MADE)/test
 
 fuzz: ## every fuzz target, SECONDS=60 each
 	@tools/system_packages.sh $(PYTHON) build fuzz
-	$(MAKE) -C tests/fuzz run SECONDS=$(SECONDS)
+	$(MAKE) -C tests/fuzz -j $(JOBS) --output-sync run SECONDS=$(SECONDS)
 
 bench: $(MADE)/package $(MADE)/bench ## measure pyrs, the yardstick and the peers that are installed
 	$(BIN)/python benchmarks/run.py $(ARGS)
