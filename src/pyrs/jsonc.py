@@ -3,18 +3,19 @@
 The dialect is the one editors call JSONC: JSON with `//` and `/* */` comments and
 trailing commas, nothing else; no single quotes, no bare keys, no hexadecimal. The
 positions are what the usual readers lose, and what a message about a file needs, so
-the text is read here, token by token; each scalar is decoded by msgspec, which is
-strict about escapes and number forms. A parser made from a grammar was given up: to
-make it took more than a third of the time in which a server starts.
+the text is parsed with a grammar of our own, by Lark; each scalar is then decoded by
+msgspec, which is strict about escapes and number forms.
 
 What a value means is the business of pyrs.project_file.
 """
 
 from __future__ import annotations
 
+import functools
 import re
-from typing import Final, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
+import lark
 import msgspec
 
 __all__ = [
@@ -28,35 +29,43 @@ __all__ = [
     "parse",
 ]
 
-SKIPPED: Final = re.compile(r"(?:[ \t\r\n]|//[^\n]*|/\*(?:[^*]|\*(?!/))*\*/)*")
-TOKEN: Final = re.compile(
-    r'(?P<text>"(?:[^"\\\x00-\x1f]|\\.)*")'
-    r"|(?P<number>-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)"
-    r"|(?P<word>true|false|null)"
-    r"|[{}\[\],:]"
-)
-WORD: Final = re.compile(r"[^\W\d][\w.-]*")
+GRAMMAR = r"""
+?start: value
+?value: object | array | scalar
+scalar: STRING | NUMBER | TRUE | FALSE | NULL
+object: LBRACE (member (COMMA member)* COMMA?)? RBRACE
+member: STRING COLON value
+array: LBRACKET (value (COMMA value)* COMMA?)? RBRACKET
 
-# What may come next, as messages call it.
-VALUE: Final = "a value"
-ITEM: Final = 'a value or "]"'
-NAME: Final = '"}" or text in double quotes'
-COLON: Final = '":"'
-AFTER_ITEM: Final = '"]" or ","'
-AFTER_MEMBER: Final = '"}" or ","'
-END: Final = "the end of the file"
+LBRACE: "{"
+RBRACE: "}"
+LBRACKET: "["
+RBRACKET: "]"
+COMMA: ","
+COLON: ":"
+TRUE: "true"
+FALSE: "false"
+NULL: "null"
+STRING: /"(?:[^"\\\x00-\x1f]|\\.)*"/
+NUMBER: /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?/
 
-SCALARS: Final = {"text", "number", "word"}
-# The kinds of token that each of them is.
-KINDS: Final = {
-    VALUE: {*SCALARS, "{", "["},
-    ITEM: {*SCALARS, "{", "[", "]"},
-    NAME: {"text", "}"},
-    COLON: {":"},
-    AFTER_ITEM: {"]", ","},
-    AFTER_MEMBER: {"}", ","},
-    END: {""},
+%ignore /[ \t\r\n]+/
+%ignore /\/\/[^\n]*/
+%ignore /\/\*(?:[^*]|\*(?!\/))*\*\//
+"""
+
+TERMINAL_TEXTS = {
+    "LBRACE": '"{"',
+    "RBRACE": '"}"',
+    "LBRACKET": '"["',
+    "RBRACKET": '"]"',
+    "COMMA": '","',
+    "COLON": '":"',
+    "STRING": "text in double quotes",
+    "$END": "the end of the file",
 }
+VALUE_TERMINALS = {"LBRACE", "LBRACKET", "STRING", "NUMBER", "TRUE", "FALSE", "NULL"}
+WORD = re.compile(r"[^\W\d][\w.-]*")
 
 
 class Spot(NamedTuple):
@@ -88,10 +97,7 @@ class Array(NamedTuple):
 
     items: list[Node]
     spot: Spot
-
-    @property
-    def text(self) -> str:
-        return "[...]" if self.items else "[]"
+    text: str
 
 
 class Object(NamedTuple):
@@ -99,10 +105,7 @@ class Object(NamedTuple):
 
     members: list[Member]
     spot: Spot
-
-    @property
-    def text(self) -> str:
-        return "{...}" if self.members else "{}"
+    text: str
 
 
 class Member(NamedTuple):
@@ -121,110 +124,27 @@ def parse(text: str) -> Node:
 
     Raises TextFault where it stops being JSON with comments.
     """
-    tokens = _Tokens(text)
-    root = _node(tokens.take(VALUE))
-    # What is open, the innermost last: a list and not a call for each, so that no depth
-    # of nesting exhausts the stack.
-    around = [] if isinstance(root, Scalar) else [root]
-    begins = True  # or follows a comma
-    while around:
-        inner = around[-1]
-        is_list = isinstance(inner, Array)
-        if begins:
-            wanted = ITEM if is_list else NAME
-        else:
-            wanted = AFTER_ITEM if is_list else AFTER_MEMBER
-        token = tokens.take(wanted)
-        begins = token.kind == ","
-        if begins:
-            continue
-        if token.kind in ("]", "}"):
-            around.pop()
-            continue
-        node = _add(inner, token, tokens)
-        if not isinstance(node, Scalar):
-            around.append(node)
-            begins = True
-    tokens.take(END)
-    return root
-
-
-class _Token(NamedTuple):
-    kind: str  # one of SCALARS, the text of any other, "" at the end
-    text: str
-    spot: Spot
-
-
-class _Tokens:
-    """The tokens of a text, one after the other, without what stands between."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._at = 0
-        self._line = 1
-        self._line_begin = 0
-
-    def take(self, wanted: str) -> _Token:
-        """The next one. TextFault if it is not what is wanted, or there is none."""
-        self._skip()
-        text, begin = self._text, self._at
-        spot = Spot(self._line, begin - self._line_begin + 1)
-        found = TOKEN.match(text, begin)
-        if found:
-            self._at = found.end()
-            token = _Token(found.lastgroup or found.group(), found.group(), spot)
-        elif begin == len(text):
-            token = _Token("", "", spot)
-        else:
-            raise TextFault(spot, _character_message(text[begin:], wanted))
-        if token.kind not in KINDS[wanted]:
-            raise TextFault(spot, _token_message(token, wanted))
-        return token
-
-    def _skip(self) -> None:
-        """Blanks and comments; only there can be ends of lines."""
-        begin, end = self._at, self._at
-        if found := SKIPPED.match(self._text, begin):
-            end = self._at = found.end()
-        self._line += self._text.count("\n", begin, end)
-        self._line_begin = max(self._text.rfind("\n", begin, end) + 1, self._line_begin)
-
-
-def _add(inner: Array | Object, token: _Token, tokens: _Tokens) -> Node:
-    """Reads on to where the value of an item or a member begins, and adds it; what is
-    in it comes later."""
-    if isinstance(inner, Array):
-        inner.items.append(_node(token))
-        return inner.items[-1]
-    tokens.take(COLON)
-    node = _node(tokens.take(VALUE))
-    inner.members.append(Member(str(_decode(token)), token.spot, node))
-    return node
-
-
-def _node(token: _Token) -> Node:
-    if token.kind == "[":
-        return Array([], token.spot)
-    if token.kind == "{":
-        return Object([], token.spot)
-    return Scalar(_decode(token), token.spot, _shorten(token.text))
-
-
-def _decode(token: _Token) -> str | int | float | bool | None:
     try:
-        value: str | int | float | bool | None = msgspec.json.decode(
-            token.text.encode("utf-8", "surrogatepass")
-        )
-    except msgspec.DecodeError:
-        is_text = token.kind == "text"
-        reason = "JSON has no such escape" if is_text else "the number is out of range"
-        message = f"found {_shorten(token.text)}: {reason}"
-        raise TextFault(token.spot, message) from None
-    return value
+        return _parser().parse(text)  # type: ignore[return-value]
+    except lark.UnexpectedCharacters as error:
+        spot = Spot(error.line, error.column)
+        raise TextFault(spot, _character_message(text, error)) from None
+    except lark.UnexpectedToken as error:
+        raise TextFault(*_token_fault(text, error)) from None
+    except lark.exceptions.VisitError as error:
+        if isinstance(error.orig_exc, TextFault):
+            raise error.orig_exc from None
+        raise
 
 
-def _character_message(rest: str, wanted: str) -> str:
-    """What is said of a text that begins with no token."""
+@functools.cache
+def _parser() -> lark.Lark:
+    return lark.Lark(GRAMMAR, parser="lalr", transformer=_Builder())
+
+
+def _character_message(text: str, error: lark.UnexpectedCharacters) -> str:
+    rest = text[error.pos_in_stream :]
+    allowed = set(error.allowed or ())
     if rest.startswith("/*"):
         return "this comment is never closed: expected */"
     if rest.startswith('"'):
@@ -232,33 +152,82 @@ def _character_message(rest: str, wanted: str) -> str:
         return f"found {_shorten(line)}, expected text with a closing quote"
     if rest.startswith("'"):
         return "found a single quote, expected text in double quotes"
-    if wanted in (AFTER_ITEM, AFTER_MEMBER, END):  # all that may follow some value
-        wanted = '"}" or "]" or ","'
     if word := WORD.match(rest):
-        return _word_message(word.group(), wanted)
-    return f"found {rest[0]!r}, expected {wanted}"
+        return _word_message(word.group(), allowed)
+    return f"found {rest[0]!r}, expected {_expected(allowed)}"
 
 
-def _word_message(word: str, wanted: str) -> str:
+def _word_message(word: str, allowed: set[str]) -> str:
     literals = {"true": "true", "false": "false", "null": "null", "none": "null"}
-    kinds = KINDS.get(wanted, ())
-    if "word" in kinds and word.lower() in literals:
+    if "TRUE" in allowed and word.lower() in literals:
         return f"found {word}, expected {literals[word.lower()]}"
-    if "text" in kinds:
+    if "STRING" in allowed:
         return f'found {word}, expected "{word}" in double quotes'
-    return f"found {word}, expected {wanted}"
+    return f"found {word}, expected {_expected(allowed)}"
 
 
-def _token_message(token: _Token, wanted: str) -> str:
-    if not token.kind:
-        return f"the file ends here, expected {wanted}"
-    found = _shorten(token.text)
-    if "," in KINDS[wanted] and token.kind in KINDS[VALUE]:
-        return f'a "," is missing before {found}'
-    if token.kind not in SCALARS:
-        found = f'"{found}"'
-    return f"found {found}, expected {wanted}"
+def _token_fault(text: str, error: lark.UnexpectedToken) -> tuple[Spot, str]:
+    token = error.token
+    expected = _expected(set(error.accepts or error.expected))
+    if token.type == "$END":
+        line = text.count("\n") + 1
+        column = len(text) - (text.rfind("\n") + 1) + 1
+        return Spot(line, column), f"the file ends here, expected {expected}"
+    found = _shorten(str(token))
+    if "COMMA" in (error.accepts or error.expected) and token.type in VALUE_TERMINALS:
+        return _spot(token), f'a "," is missing before {found}'
+    if token.type in TERMINAL_TEXTS and token.type != "STRING":
+        found = TERMINAL_TEXTS[token.type]
+    return _spot(token), f"found {found}, expected {expected}"
+
+
+def _expected(terminals: set[str]) -> str:
+    names = [text for name, text in TERMINAL_TEXTS.items() if name in terminals]
+    if terminals >= VALUE_TERMINALS:
+        names = ["a value"]
+        names += ['"]"'] if "RBRACKET" in terminals else []
+    return " or ".join(names) or "nothing more"
 
 
 def _shorten(text: str, most: int = 40) -> str:
     return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def _spot(token: lark.Token | Node | Member) -> Spot:
+    if not isinstance(token, lark.Token):
+        return token.spot
+    return Spot(token.line or 1, token.column or 1)
+
+
+def _decode(token: lark.Token) -> str | int | float | bool | None:
+    try:
+        value: str | int | float | bool | None = msgspec.json.decode(
+            token.encode("utf-8", "surrogatepass")
+        )
+    except msgspec.DecodeError:
+        is_text = token.type == "STRING"
+        reason = "JSON has no such escape" if is_text else "the number is out of range"
+        message = f"found {_shorten(token)}: {reason}"
+        raise TextFault(_spot(token), message) from None
+    return value
+
+
+class _Builder(lark.Transformer[lark.Token, Node]):
+    """Makes nodes while the text is parsed, so that no depth of nesting recurses."""
+
+    def scalar(self, children: list[lark.Token]) -> Scalar:
+        (token,) = children
+        return Scalar(_decode(token), _spot(token), _shorten(token))
+
+    def member(self, children: tuple[lark.Token, lark.Token, Node]) -> Member:
+        key, _, node = children
+        return Member(str(_decode(key)), _spot(key), node)
+
+    def object(self, children: list[lark.Token | Member]) -> Object:
+        members = [child for child in children if isinstance(child, Member)]
+        text = "{...}" if members else "{}"
+        return Object(members, _spot(children[0]), text)
+
+    def array(self, children: list[lark.Token | Node]) -> Array:
+        items = [child for child in children if not isinstance(child, lark.Token)]
+        return Array(items, _spot(children[0]), "[...]" if items else "[]")
