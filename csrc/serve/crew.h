@@ -76,7 +76,8 @@ struct crew {
     uint32_t post_count;
     uint32_t members;
     uint32_t members_idle;
-    uint32_t busy; /* inside handlers beside the loops */
+    uint32_t busy;             /* inside handlers beside the loops */
+    uint64_t interpreter_wait; /* interpreter_wait.h; the watch's */
     struct marks marks;
     struct crew_counters counters;
     void (*loop_over)(void *context); /* from the thread that drove it */

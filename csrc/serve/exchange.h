@@ -51,6 +51,7 @@ struct pyrs_exchange {
     bool last;     /* the connection closes after it */
     bool due;      /* its first step was: counted, and its deadline set */
     bool started;  /* its endpoint was called */
+    bool on_trial; /* on the loop, though its route is marked (marks.h) */
     bool away;     /* another thread has it */
     bool deferred; /* and may be notified */
     bool notified_gone;

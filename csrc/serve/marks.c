@@ -8,6 +8,8 @@
 /* Quick runs in a row until a route comes back to its loop, at first and at most. A
  * route that deserves its mark is not quick so often. */
 enum { ENOUGH_FIRST = 16, ENOUGH_MAX = 4096 };
+/* So many times as many runs, quick or not, until one is tried on the loop. */
+enum { TRIAL_FACTOR = 16 };
 /* Slow paths below one folder until all of it is taken for slow. */
 enum { FOLDER_PATHS = 4 };
 /* Bytes of a path that count. */
@@ -106,6 +108,7 @@ static void set(struct marks *marks, uint32_t slot)
         enough = ENOUGH_MAX;
     atomic_store_explicit(&mark->enough, (uint16_t)enough, memory_order_relaxed);
     atomic_store_explicit(&mark->quick, 0, memory_order_relaxed);
+    atomic_store_explicit(&mark->beside, 0, memory_order_relaxed);
     if (!atomic_exchange_explicit(&mark->set, 1, memory_order_relaxed))
         atomic_fetch_add_explicit(&marks->count, 1, memory_order_relaxed);
 }
@@ -146,10 +149,44 @@ static void note(struct marks *marks, uint32_t slot, bool quick)
     atomic_store_explicit(&mark->quick, (uint16_t)runs, memory_order_relaxed);
 }
 
-void marks_note_run(struct marks *marks, struct mark_place place, bool quick)
+/* Which of the two has the mark; MARK_SLOTS if it is gone. */
+static uint32_t set_one_of(const struct marks *marks, struct mark_place place)
 {
     if (is_set(marks, place.own))
-        note(marks, place.own, quick);
-    else if (is_set(marks, place.folder))
-        note(marks, place.folder, quick);
+        return place.own;
+    return is_set(marks, place.folder) ? place.folder : MARK_SLOTS;
+}
+
+void marks_note_run(struct marks *marks, struct mark_place place, bool quick)
+{
+    uint32_t slot = set_one_of(marks, place);
+
+    if (slot < MARK_SLOTS)
+        note(marks, slot, quick);
+}
+
+bool marks_try(struct marks *marks, struct mark_place place)
+{
+    uint32_t slot = set_one_of(marks, place);
+    struct mark *mark = &marks->slots[slot];
+    uint32_t runs, enough;
+
+    if (slot == MARK_SLOTS)
+        return false;
+    runs = 1 + atomic_load_explicit(&mark->beside, memory_order_relaxed);
+    enough = atomic_load_explicit(&mark->enough, memory_order_relaxed);
+    if (runs <= TRIAL_FACTOR * enough) {
+        atomic_store_explicit(&mark->beside, runs, memory_order_relaxed);
+        return false;
+    }
+    atomic_store_explicit(&mark->beside, 0, memory_order_relaxed);
+    return true;
+}
+
+void marks_passed(struct marks *marks, struct mark_place place)
+{
+    uint32_t slot = set_one_of(marks, place);
+
+    if (slot < MARK_SLOTS)
+        clear(marks, slot);
 }

@@ -1,8 +1,10 @@
 /* marks.h - which routes are known to block.
  *
- * A route is marked when its handler lost a loop, and from then on begins on other
- * threads; when it was quick there for long enough it comes back to the loop. Each time
- * it has to be marked again it must have been quick for twice as long.
+ * A route is marked when its handler lost a loop while it slept, and from then on
+ * begins on other threads; when it was quick there for long enough it comes back to the
+ * loop. Each time it has to be marked again it must have been quick for twice as long.
+ * Where many threads wait for the interpreter nothing is quick, so now and then one run
+ * is tried on the loop.
  *
  * A route that takes a rest ("/" followed by "*": a WSGI application, a framework)
  * holds many paths, of which one may be slow and the others not: there the mark is kept
@@ -30,6 +32,7 @@ struct mark {
     _Atomic uint8_t paths;   /* of a folder: slow ones below it */
     _Atomic uint16_t quick;  /* runs in a row */
     _Atomic uint16_t enough; /* so many, and the mark goes */
+    _Atomic uint32_t beside; /* runs since it was set or tried */
 };
 
 struct marks {
@@ -54,6 +57,13 @@ bool marks_have(const struct marks *marks, struct mark_place place);
 
 /* It has lost a loop. */
 void marks_set(struct marks *marks, struct mark_place place);
+
+/* True if this run is the one to be tried on the loop, which loses it if the route
+ * still blocks. */
+bool marks_try(struct marks *marks, struct mark_place place);
+
+/* It kept the loop. */
+void marks_passed(struct marks *marks, struct mark_place place);
 
 /* It ran on a thread of its own. */
 void marks_note_run(struct marks *marks, struct mark_place place, bool quick);

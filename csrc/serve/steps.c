@@ -241,6 +241,13 @@ static void return_away(struct runner *runner, struct pyrs_exchange *exchange)
         mail_post(service_of_exchange(exchange), last);
 }
 
+/* Its loop, or its place as a visitor, is still the runner's. */
+static void note_trial(struct runner *runner, struct pyrs_exchange *exchange)
+{
+    if (exchange->on_trial && runner->outcome == STEP_ENDED)
+        marks_passed(&runner->crew->marks, marks_place(exchange));
+}
+
 bool steps_run(struct pyrs_exchange *exchange)
 {
     struct service *service = service_of_exchange(exchange);
@@ -262,6 +269,7 @@ bool steps_run(struct pyrs_exchange *exchange)
         return_away(runner, exchange);
         return false;
     }
+    note_trial(runner, exchange);
     settle(exchange, runner->outcome);
     return true;
 }
@@ -308,13 +316,28 @@ void steps_run_away(struct runner *runner, struct pyrs_exchange *exchange)
         pyrs_exchange_end(exchange, false);
     else
         call(exchange);
-    (void)runner_leave(runner);
+    if (runner_leave(runner))
+        note_trial(runner, exchange);
     return_away(runner, exchange);
 }
 
-bool steps_belong_beside(const struct pyrs_exchange *exchange)
+/* Its route is marked, and it is not the one to be tried all the same. */
+static bool is_marked(struct crew *crew, struct pyrs_exchange *exchange)
 {
-    const struct crew *crew = service_of_exchange(exchange)->runner->crew;
+    struct mark_place place;
+
+    if (!marks_any(&crew->marks))
+        return false;
+    place = marks_place(exchange);
+    if (!marks_have(&crew->marks, place))
+        return false;
+    exchange->on_trial = !exchange->started && marks_try(&crew->marks, place);
+    return !exchange->on_trial;
+}
+
+bool steps_belong_beside(struct pyrs_exchange *exchange)
+{
+    struct crew *crew = service_of_exchange(exchange)->runner->crew;
     const struct route *route = exchange->match.route;
     int run = route ? route->options.run : PYRS_RUN_AUTO;
 
@@ -325,8 +348,7 @@ bool steps_belong_beside(const struct pyrs_exchange *exchange)
     /* What waits for its body waits for the loop, which may never be handed on. */
     if (run == PYRS_RUN_THREAD || exchange->stream)
         return true;
-    return run != PYRS_RUN_LOOP && marks_any(&crew->marks) &&
-           marks_have(&crew->marks, marks_place(exchange));
+    return run != PYRS_RUN_LOOP && is_marked(crew, exchange);
 }
 
 void steps_bring_back(struct pyrs_exchange *exchange)

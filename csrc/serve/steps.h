@@ -27,7 +27,7 @@ bool steps_must_wait(struct pyrs_exchange *exchange);
 bool steps_run(struct pyrs_exchange *exchange);
 
 /* True if its next step is to run beside the loop. */
-bool steps_belong_beside(const struct pyrs_exchange *exchange);
+bool steps_belong_beside(struct pyrs_exchange *exchange);
 
 /* Gives the exchange to other threads: its bytes are moved, those behind it wait. False
  * if memory is out. */

@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -26,28 +26,28 @@ uint64_t thread_cpu_ns(const struct thread_id *thread)
     return (uint64_t)used.tv_sec * 1000000000 + (uint64_t)used.tv_nsec;
 }
 
-/* The letter after the name in parentheses, which may contain anything (proc(5)). */
-static char state_in(const char *line)
+/* "running", or the number of the system call in which it is and its arguments, the
+ * first of a futex its address (proc(5)). */
+bool thread_sleeps(const struct thread_id *thread, uint64_t *futex)
 {
-    const char *end = strrchr(line, ')');
-
-    return end && end[1] == ' ' ? end[2] : '\0';
-}
-
-bool thread_wants_processor(const struct thread_id *thread)
-{
-    char path[64], line[128];
+    char path[64], line[256];
     ssize_t length;
+    char *end;
     int file;
 
-    snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread->number);
+    *futex = 0;
+    snprintf(path, sizeof path, "/proc/self/task/%d/syscall", thread->number);
     file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0)
-        return false;
+        return true;
     length = read(file, line, sizeof line - 1);
     close(file);
     if (length <= 0)
-        return false;
+        return true;
     line[length] = '\0';
-    return state_in(line) == 'R';
+    if (*line == 'r')
+        return false;
+    if (strtol(line, &end, 10) == SYS_futex)
+        *futex = strtoull(end, NULL, 16);
+    return true;
 }

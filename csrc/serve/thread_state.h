@@ -17,8 +17,9 @@ struct thread_id thread_self(void);
 /* Its CPU time so far; 0 if the system does not tell. */
 uint64_t thread_cpu_ns(const struct thread_id *thread);
 
-/* True if it runs, or would if a processor were free; false if it sleeps, or if the
- * system does not tell. Costs some microseconds: /proc is read. */
-bool thread_wants_processor(const struct thread_id *thread);
+/* False if it runs, or would if a processor were free. True too if the system does not
+ * tell. `*futex` is the address of what it sleeps on, a mutex or a condition for
+ * example, or 0. Costs some microseconds: /proc is read. */
+bool thread_sleeps(const struct thread_id *thread, uint64_t *futex);
 
 #endif

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "exchange.h"
+#include "interpreter_wait.h"
 #include "mail.h"
 #include "service.h"
 #include "site.h"
@@ -57,13 +58,32 @@ static struct pyrs_exchange *exchange_of(struct runner *runner)
     return atomic_load_explicit(&runner->exchange, memory_order_relaxed);
 }
 
-/* Each time the route loses a loop, not when the handler returns: until then others
- * would lose theirs to it. */
-static void mark(struct crew *crew, struct runner *runner)
-{
-    struct pyrs_exchange *exchange = exchange_of(runner);
+enum doing { COMPUTES, SLEEPS, WAITS_FOR_INTERPRETER };
 
-    if (exchange)
+/* It waits for the lock that the watch has while it looks. */
+static bool is_of_crew(const struct crew *crew, uint64_t futex)
+{
+    return futex - (uintptr_t)crew < sizeof *crew;
+}
+
+static enum doing doing_of(const struct crew *crew, const struct runner *runner)
+{
+    uint64_t futex;
+
+    if (!thread_sleeps(&runner->thread, &futex) || is_of_crew(crew, futex))
+        return COMPUTES;
+    return interpreter_wait_is_at(crew->interpreter_wait, futex) ? WAITS_FOR_INTERPRETER
+                                                                 : SLEEPS;
+}
+
+/* Each time the route loses a loop, not when the handler returns: until then others
+ * would lose theirs to it. Only if it sleeps: a handler that computes has no use for
+ * another thread, and many of them would but wait for each other; perhaps it is none of
+ * its doing, if Python's collector runs in it. */
+static void mark(struct crew *crew, const struct runner *runner,
+                 const struct pyrs_exchange *exchange)
+{
+    if (doing_of(crew, runner) == SLEEPS)
         marks_set(&crew->marks, marks_place(exchange));
 }
 
@@ -80,11 +100,11 @@ static void relieve_driver(struct crew *crew, struct post *post, uint64_t step)
         crew_dismiss(relief);
         return;
     }
-    mark(crew, runner);
     relief->task = TASK_TAKE_OVER;
     relief->service = post->service;
     relief->exchange = exchange_of(runner);
     if (relief->exchange) {
+        mark(crew, runner, relief->exchange);
         runner->role = RUNNER_FREE;
         crew_count_as_busy(crew, runner);
     } else {
@@ -96,14 +116,18 @@ static void relieve_driver(struct crew *crew, struct post *post, uint64_t step)
     crew_send(relief);
 }
 
-/* It runs a handler that blocks: what waits behind it is the loop's again. */
+/* It runs a handler that blocks: what waits behind it is the loop's again. Not if the
+ * handler waits for the interpreter, as all of that would do: with a thread more all of
+ * them would wait longer, and so on until there are no more threads. */
 static void relieve_visitor(struct crew *crew, struct post *post, uint64_t step)
 {
     struct runner *runner = post->visitor;
+    struct pyrs_exchange *exchange = exchange_of(runner);
 
-    if (!challenge(runner, step))
+    if (!exchange || doing_of(crew, runner) == WAITS_FOR_INTERPRETER ||
+        !challenge(runner, step))
         return;
-    mark(crew, runner);
+    mark(crew, runner, exchange);
     runner->role = RUNNER_FREE;
     post->visitor = NULL;
     crew_count_as_busy(crew, runner);
@@ -117,7 +141,9 @@ static bool waits_for_processor(const struct crew *crew, const struct runner *ru
 {
     uint64_t used_ns = thread_cpu_ns(&runner->thread) - runner->cpu_seen_ns;
 
-    return used_ns < period_ns(crew) / 2 && thread_wants_processor(&runner->thread);
+    uint64_t futex;
+
+    return used_ns < period_ns(crew) / 2 && !thread_sleeps(&runner->thread, &futex);
 }
 
 /* True if it is in the step in which it was at the last look, even if it has been in
@@ -147,8 +173,7 @@ static bool look(struct crew *crew, struct post *post)
     uint64_t seen = post->driver ? post->driver->step_seen : 0;
     uint64_t step;
 
-    if (post->visitor && has_been_long(crew, post->visitor, &step) &&
-        exchange_of(post->visitor))
+    if (post->visitor && has_been_long(crew, post->visitor, &step))
         relieve_visitor(crew, post, step);
     if (!post->driver)
         return false;
@@ -192,6 +217,8 @@ void watch_run(void *argument)
     struct crew *crew = argument;
     int idle_looks = 0;
 
+    if (crew->site->interpreter)
+        crew->interpreter_wait = interpreter_wait_find(crew->site->interpreter);
     uv_mutex_lock(&crew->lock);
     while (!crew->stopping) {
         bool moved = false;

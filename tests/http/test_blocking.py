@@ -43,6 +43,19 @@ def spin(request):
         pass
     return "spun"
 
+def occupy(request):
+    threading.Thread(target=spin, args=(request,)).start()
+    return "occupied"
+
+def come_back(request):
+    time.sleep(0)  # lets go of the interpreter, and waits for it
+    return "back"
+
+def slow_beside(request):
+    if str(threading.get_ident()) != request.query["loop"]:
+        time.sleep(float(request.query["for"]))
+    return "done"
+
 def release(request):
     go.set()
     return "released"
@@ -145,6 +158,18 @@ def test_others_are_served_while_a_handler_computes(serve: Serve) -> None:
         assert server.ask(get("/fast")).status == 200
         assert server.ask(get("/release")).body == b"released"
         assert blocked.response().body == b"spun"
+    assert server.counter("marks") == 0  # another thread is of no use to it
+
+
+def test_a_handler_that_waits_for_the_interpreter_is_not_taken_for_one_that_blocks(
+    serve: Serve,
+) -> None:
+    server = serve(CODE)
+    server.ask(get("/occupy"))
+    for _ in range(20):
+        assert server.ask(get("/come_back")).body == b"back"
+    assert server.counter("marks") == 0
+    server.ask(get("/release"))
 
 
 def test_fifty_handlers_block_at_once(serve: Serve) -> None:
@@ -170,6 +195,22 @@ def test_a_route_that_blocks_loses_its_loop_once(serve: Serve) -> None:
         server.ask(get("/release"))
         for client in clients:
             assert client.response().status == 200
+
+
+def test_a_route_that_is_quick_on_its_loop_only_comes_back_as_well(
+    serve: Serve,
+) -> None:
+    server = serve(CODE)
+    with server.connect() as client:
+        client.ask(get("/slow_beside?loop=none&for=0.1"))
+        assert server.counter("marks") == 1
+
+        def is_tried() -> bool:
+            loop = client.ask(get("/fast")).body.decode()
+            client.ask(get(f"/slow_beside?loop={loop}&for=0.003"))
+            return bool(server.counter("marks") == 0)
+
+        wait_until(is_tried, "one request is tried on the loop")
 
 
 def test_a_route_that_is_quick_again_comes_back_to_its_loop(serve: Serve) -> None:
