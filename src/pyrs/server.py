@@ -463,9 +463,7 @@ class Server:
         query = f"?{request.query_string}" if request.query_string else ""
         line = f"{request.method} {request.raw_path}{query} HTTP/{request.http_version}"
         if isinstance(error, ClientDisconnected):
-            self._log(
-                "info", f'"{line}" {name}: the request\'s body did not come whole'
-            )
+            self._log("info", f'"{line}" {name}: nobody waits for its answer any more')
         else:
             level: LogLevel = "warning" if what == NO_FILE else "error"
             self._log(level, f'"{line}" {describe_exception(name, what, error)}')
