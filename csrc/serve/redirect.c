@@ -120,7 +120,17 @@ static void begin_anew(struct pyrs_exchange *exchange)
     exchange->progress = (struct head_progress){0};
 }
 
-/* The head at `block`, and the path behind it: both are the exchange's from now on. */
+/* To `end`, in the block that will be kept: what the access log names. */
+static void keep_asked(struct pyrs_exchange *exchange, char *end)
+{
+    slice asked = exchange_request_line(exchange);
+
+    (void)put(end, asked);
+    exchange->asked = slice_of(end, asked.length);
+}
+
+/* The head at `block`, and the path behind it: both, and what else it has, are the
+ * exchange's from now on. */
 static bool take_head(struct pyrs_exchange *exchange, char *block, size_t head_bytes)
 {
     const struct site *site = http1_service(exchange->http1)->site;
@@ -154,7 +164,8 @@ static void answer_with_page(struct pyrs_exchange *exchange, uint16_t status)
 
 void redirect(struct pyrs_exchange *exchange, slice target)
 {
-    char *block = malloc(room_for_head(exchange, target) + target.length + 1);
+    size_t room = room_for_head(exchange, target) + target.length + 1;
+    char *block = malloc(room + exchange_request_line(exchange).length);
     size_t head_bytes;
 
     forget_body(exchange);
@@ -167,6 +178,7 @@ void redirect(struct pyrs_exchange *exchange, slice target)
         return;
     }
     head_bytes = (size_t)(write_head(block, exchange, target) - block);
+    keep_asked(exchange, block + room);
     if (take_head(exchange, block, head_bytes)) {
         http1_find_endpoint(exchange, http1_service(exchange->http1)->site);
         return;
