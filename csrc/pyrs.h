@@ -393,6 +393,10 @@ bool pyrs_exchange_copy_body(const struct pyrs_exchange *exchange, size_t offset
  * pyrs_exchange_body is empty then. */
 bool pyrs_exchange_body_streams(const struct pyrs_exchange *exchange);
 
+/* True also if it might have, and was whole before: this depends on the route and the
+ * head alone, not on how fast the client was. */
+bool pyrs_exchange_body_may_stream(const struct pyrs_exchange *exchange);
+
 struct pyrs_slice pyrs_exchange_method(const struct pyrs_exchange *exchange);
 struct pyrs_slice pyrs_exchange_raw_target(const struct pyrs_exchange *exchange);
 struct pyrs_slice pyrs_exchange_raw_path(const struct pyrs_exchange *exchange);

@@ -385,6 +385,53 @@ def test_an_async_handler_is_told_not_to_wait_for_a_body(serve: Serve) -> None:
         assert b"use async for" in client.response().body
 
 
+def test_a_body_that_may_arrive_is_never_had_as_a_whole(serve: Serve) -> None:
+    """However fast it came: a handler that is quick at home must be so elsewhere."""
+    code = """
+WHOLE = {
+    "body": lambda request: request.body,
+    "text": lambda request: request.text,
+    "json": lambda request: request.json(),
+    "form": lambda request: dict(request.form()),
+    "read": lambda request: request.read(),
+    "length": lambda request: len(request),
+    "bytes": lambda request: bytes(request),
+    "iteration": lambda request: list(request.stream()),
+}
+
+async def whole(request):
+    try:
+        return repr(WHOLE[request.query["way"]](request))
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+
+async def echo(request):
+    return request
+"""
+    server = serve(
+        code,
+        {
+            "/whole": {"handler": "whole", "body": "stream"},
+            "/echo": {"handler": "echo", "body": "stream"},
+        },
+    )
+    form = "Content-Type: application/x-www-form-urlencoded"
+    ways = ["body", "text", "json", "form", "read", "length", "bytes", "iteration"]
+    with server.connect() as client:
+        for way in ways:
+            at_once = post(f"/whole?way={way}", b"1", form)
+            told = client.ask(at_once).body
+            assert told.startswith(b"RuntimeError: this body may still arrive"), way
+            client.send(at_once[:-1])
+            assert client.response().body == told
+            client.send(at_once[-1:])
+            assert client.ask(post_chunked(f"/whole?way={way}", b"1")).body == told
+        assert client.ask(get("/whole?way=body")).body == b"b''"
+        assert client.ask(post("/echo", b"1")).status == 500
+        assert client.ask(get("/echo")).status == 200
+    server.expect_log("RuntimeError: this body may still arrive")
+
+
 def test_a_client_that_leaves_in_the_middle_of_its_body_cancels(serve: Serve) -> None:
     server = serve(READING, ROUTES)
     with begin(server, "/stream/left", 10) as client:
