@@ -37,6 +37,7 @@ extern "C" {
 struct pyrs_server;
 struct pyrs_endpoint;
 struct pyrs_exchange;
+struct pyrs_origin_reader; /* made by pyrs._bridge */
 
 /* Bytes that somebody else owns; not terminated. */
 struct pyrs_slice {
@@ -268,12 +269,15 @@ struct pyrs_cgi_settings {
                                    NULL: fresh processes, as all others */
     const char *const *preload; /* names of modules that it imports besides */
     size_t preload_count;
+    struct pyrs_origin_reader *origin_reader; /* tells the client behind trusted proxies;
+                                                 NULL: it is who is connected */
 };
 
 void pyrs_cgi_settings_init(struct pyrs_cgi_settings *settings);
 
-/* Copies the settings. Its routes take the rest of the path ("/cgi-bin/" and "*"),
- * stream bodies and collect chunked ones. NULL if the folder cannot be opened or memory
+/* Copies the settings; their origin reader is the endpoint's from then on, also when the
+ * call fails. Its routes take the rest of the path ("/cgi-bin/" and "*"), stream bodies
+ * and collect chunked ones. NULL if the folder cannot be opened or memory
  * is out. */
 struct pyrs_endpoint *pyrs_endpoint_cgi(const struct pyrs_cgi_settings *settings,
                                         struct pyrs_error *error);

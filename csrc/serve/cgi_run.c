@@ -46,6 +46,7 @@ struct cgi_run *cgi_run_new(struct cgi *cgi, struct pyrs_exchange *exchange)
 void cgi_run_free(struct cgi_run *run)
 {
     cgi_found_fini(&run->found);
+    free(run->origin);
     free(run->input.buffer);
     free(run->output.buffer);
     free(run->errors.buffer);
@@ -251,7 +252,7 @@ static int start_process(struct cgi_run *run, const int there[3])
     const struct cgi *cgi = run->cgi;
     char *path = run->found.path;
     char *folder = strndup(path, run->found.folder_length);
-    char **environment = cgi_environment_new(cgi, run->exchange, &run->found);
+    char **environment = cgi_environment_new(run);
     struct cgi_program program = {
         .path = path,
         .folder = folder,

@@ -297,7 +297,9 @@ class Server:
         """
         validate(options)
         error = ffi.new("struct pyrs_error *")
-        endpoint = new_cgi_endpoint(folder, options, error)
+        endpoint = new_cgi_endpoint(
+            folder, options, self._request_settings.trusted_proxies, error
+        )
         if endpoint == ffi.NULL:
             raise PyrsError(_message(error))
         route = ffi.new("struct pyrs_route_options *")
