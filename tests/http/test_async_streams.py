@@ -20,6 +20,7 @@ from tests.kit import (
 CODE = """
 import asyncio
 import hashlib
+import time
 import pyrs
 
 events = []
@@ -86,6 +87,16 @@ async def endless(request):
                 await asyncio.sleep(0.01)
     finally:
         await asyncio.sleep(0)
+        events.append("closed")
+
+async def blocking(request):
+    try:
+        while True:
+            yield b"x"
+            time.sleep(0.05)
+    finally:
+        events.append("closing")
+        await asyncio.sleep(0.05)
         events.append("closed")
 
 async def endless_plain(request):
@@ -245,6 +256,15 @@ def test_a_stream_is_closed_when_its_client_leaves(serve: Serve, path: str) -> N
         assert client.receive()
     wait_until(lambda: server.inside("main.events") == ["closed"])
     server.wait_until_quiet()
+
+
+def test_what_closes_a_stream_is_not_cancelled(serve: Serve) -> None:
+    """It learns by itself that its client has left, and is told again."""
+    server = serve(CODE)
+    with server.connect() as client:
+        client.send(get("/blocking"))
+        assert client.receive()
+    wait_until(lambda: server.inside("main.events") == ["closing", "closed"])
 
 
 # ---- requests ----
@@ -422,10 +442,12 @@ async def echo(request):
             at_once = post(f"/whole?way={way}", b"1", form)
             told = client.ask(at_once).body
             assert told.startswith(b"RuntimeError: this body may still arrive"), way
-            client.send(at_once[:-1])
-            assert client.response().body == told
-            client.send(at_once[-1:])
-            assert client.ask(post_chunked(f"/whole?way={way}", b"1")).body == told
+            with server.connect() as slow:
+                slow.send(at_once[:-1])
+                assert slow.response().body == told
+            fields = [form, "Transfer-Encoding: chunked"]
+            chunked = get(f"/whole?way={way}", *fields, method="POST")
+            assert client.ask(chunked + b"1\r\n1\r\n0\r\n\r\n").body == told
         assert client.ask(get("/whole?way=body")).body == b"b''"
         assert client.ask(post("/echo", b"1")).status == 500
         assert client.ask(get("/echo")).status == 200
