@@ -37,6 +37,7 @@ extern "C" {
 struct pyrs_server;
 struct pyrs_endpoint;
 struct pyrs_exchange;
+struct pyrs_origin_reader; /* made by pyrs._bridge */
 
 /* Bytes that somebody else owns; not terminated. */
 struct pyrs_slice {
@@ -139,6 +140,13 @@ bool pyrs_server_add_route(struct pyrs_server *server, const char *pattern,
 bool pyrs_server_set_error_endpoint(struct pyrs_server *server, uint32_t status,
                                     struct pyrs_endpoint *endpoint,
                                     struct pyrs_error *error);
+
+/* Lets an endpoint answer where static files and programs would with a plain page of
+ * this status, 400 to 599. It is asked the same request, without its body; the endpoint
+ * is the server's, as in pyrs_server_add_route. */
+bool pyrs_server_set_error_page(struct pyrs_server *server, uint32_t status,
+                                struct pyrs_endpoint *endpoint,
+                                struct pyrs_error *error);
 
 /* Binds and listens: an IPv4 or IPv6 address, a host name, or "unix:PATH" (port
  * ignored). Port 0 takes a free one. May be called several times. Nothing is accepted
@@ -268,13 +276,17 @@ struct pyrs_cgi_settings {
                                    NULL: fresh processes, as all others */
     const char *const *preload; /* names of modules that it imports besides */
     size_t preload_count;
+    struct pyrs_origin_reader
+        *origin_reader; /* tells the client behind trusted proxies;
+                           NULL: it is who is connected */
 };
 
 void pyrs_cgi_settings_init(struct pyrs_cgi_settings *settings);
 
-/* Copies the settings. Its routes take the rest of the path ("/cgi-bin/" and "*"),
- * stream bodies and collect chunked ones. NULL if the folder cannot be opened or memory
- * is out. */
+/* Copies the settings; their origin reader is the endpoint's from then on, also when
+ * the call fails. Its routes take the rest of the path ("/cgi-bin/" and "*"), stream
+ * bodies and collect chunked ones. NULL if the folder cannot be opened or memory is
+ * out. */
 struct pyrs_endpoint *pyrs_endpoint_cgi(const struct pyrs_cgi_settings *settings,
                                         struct pyrs_error *error);
 
@@ -392,6 +404,10 @@ bool pyrs_exchange_copy_body(const struct pyrs_exchange *exchange, size_t offset
 /* True if the body arrives while the endpoint runs (pyrs_route_options.stream_body);
  * pyrs_exchange_body is empty then. */
 bool pyrs_exchange_body_streams(const struct pyrs_exchange *exchange);
+
+/* True also if it might have, and was whole before: this depends on the route and the
+ * head alone, not on how fast the client was. */
+bool pyrs_exchange_body_may_stream(const struct pyrs_exchange *exchange);
 
 struct pyrs_slice pyrs_exchange_method(const struct pyrs_exchange *exchange);
 struct pyrs_slice pyrs_exchange_raw_target(const struct pyrs_exchange *exchange);

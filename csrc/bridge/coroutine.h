@@ -30,6 +30,7 @@ struct coroutine {
     struct result *head;              /* of a stream, until its first item */
     bool streams;                     /* inner sends a body */
     bool begun;                       /* and its head has left */
+    bool told_gone; /* it closes the body, and must not be cancelled in that */
 };
 
 PyTypeObject *coroutine_type_new(PyObject *module);

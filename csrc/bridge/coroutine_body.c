@@ -21,6 +21,13 @@ static enum pyrs_flow begin_body(struct coroutine *coroutine, const struct piece
     return flow;
 }
 
+/* As enum pyrs_flow. */
+static PyObject *tell(struct coroutine *coroutine, enum pyrs_flow flow)
+{
+    coroutine->told_gone |= flow == PYRS_FLOW_GONE;
+    return PyLong_FromLong(flow);
+}
+
 /* Gives enum pyrs_flow. */
 PyObject *coroutine_send_item(PyObject *self, PyObject *item)
 {
@@ -35,7 +42,7 @@ PyObject *coroutine_send_item(PyObject *self, PyObject *item)
         piece_drop(&piece);
     else
         flow = piece_send(&piece, coroutine->job->exchange);
-    return PyLong_FromLong(flow);
+    return tell(coroutine, flow);
 }
 
 PyObject *coroutine_flow(PyObject *self, PyObject *unused)
@@ -45,7 +52,7 @@ PyObject *coroutine_flow(PyObject *self, PyObject *unused)
     (void)unused;
     if (coroutine_is_over(coroutine))
         return NULL;
-    return PyLong_FromLong(pyrs_exchange_flow(coroutine->job->exchange));
+    return tell(coroutine, pyrs_exchange_flow(coroutine->job->exchange));
 }
 
 /* ---- waiting for events ---- */
@@ -118,7 +125,7 @@ static void cancel(struct coroutine *coroutine)
 void coroutine_tell(struct coroutine *coroutine, unsigned events)
 {
     Py_INCREF((PyObject *)coroutine);
-    if (events & JOB_GONE)
+    if (events & JOB_GONE && !coroutine->told_gone)
         cancel(coroutine);
     if (events & (JOB_GONE | JOB_SENT))
         resolve(coroutine, AWAITED_SENT);

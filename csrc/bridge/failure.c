@@ -58,7 +58,7 @@ static void log_disconnected(const char *handler, struct pyrs_exchange *exchange
 {
     char text[512];
     int length = snprintf(text, sizeof text,
-                          "%.200s: the request's body did not come whole", handler);
+                          "%.200s: nobody waits for its answer any more", handler);
 
     PyErr_Clear();
     pyrs_exchange_log(exchange, PYRS_LOG_INFO,

@@ -7,6 +7,7 @@
 #include "fields.h"
 #include "file_wrapper.h"
 #include "handler.h"
+#include "origin_reader.h"
 #include "request.h"
 #include "start_response.h"
 #include "tasks.h"
@@ -151,6 +152,16 @@ static PyObject *bridge_wsgi_endpoint(PyObject *module, PyObject *args)
     return endpoint ? PyLong_FromVoidPtr(endpoint) : NULL;
 }
 
+static PyObject *bridge_origin_reader(PyObject *module, PyObject *proxies)
+{
+    struct module_state *state = module_state(module);
+    struct pyrs_origin_reader *reader = NULL;
+
+    if (policy_load(&state->policy, false))
+        reader = origin_reader_new(state, proxies);
+    return reader ? PyLong_FromVoidPtr(reader) : NULL;
+}
+
 static PyObject *bridge_endpoint_free(PyObject *module, PyObject *address)
 {
     struct pyrs_endpoint *endpoint = PyLong_AsVoidPtr(address);
@@ -189,6 +200,10 @@ static PyMethodDef bridge_functions[] = {
      PyDoc_STR("wsgi_endpoint(application, name, environ, settings, /)\n--\n\n"
                "The same for a WSGI application; what environ has stands in that of "
                "every request.")},
+    {"origin_reader", bridge_origin_reader, METH_O,
+     PyDoc_STR("origin_reader(trusted_proxies, /)\n--\n\n"
+               "The address of a new pyrs_origin_reader, which belongs to the endpoint "
+               "it is\ngiven to.")},
     {"endpoint_free", bridge_endpoint_free, METH_O,
      PyDoc_STR("endpoint_free(address, /)\n--\n\n"
                "Frees an endpoint that no server was given.")},

@@ -12,8 +12,12 @@ enum { CHUNK_BYTES_MAX = 256 * 1024 };
 
 bool reading_arrives(const struct request *request)
 {
-    return !request->parts[PART_BODY] && request->facts.exchange &&
-           pyrs_exchange_body_streams(request->facts.exchange);
+    const struct pyrs_exchange *exchange = request->facts.exchange;
+
+    if (request->parts[PART_BODY] || !exchange)
+        return false;
+    return request->reading.coroutine ? pyrs_exchange_body_may_stream(exchange)
+                                      : pyrs_exchange_body_streams(exchange);
 }
 
 void reading_set_gone(struct module_state *state)
@@ -29,31 +33,27 @@ static int64_t take_now(struct request *request, char *bytes, size_t room)
                            room);
 }
 
-static int64_t take_waiting(struct request *request, char *bytes, size_t room)
-{
-    struct reading *reading = &request->reading;
-
-    if (!reading->coroutine)
-        return intake_take_waiting(&reading->intake, request->facts.exchange, bytes,
-                                   room);
-    PyErr_SetString(PyExc_RuntimeError,
-                    "this body is still arriving, and an async handler must not "
-                    "wait for it: use async for, over request.stream()");
-    return INTAKE_FAILED;
-}
-
 /* A body_take_function of a request. */
 static int64_t take(void *source, char *bytes, size_t room)
 {
     struct request *request = source;
-    int64_t taken = take_now(request, bytes, room);
+    struct reading *reading = &request->reading;
+    int64_t taken;
 
+    if (reading->coroutine) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "this body may still arrive, and an async handler must not "
+                        "wait for it: use async for, over request.stream()");
+        return INTAKE_FAILED;
+    }
+    taken = take_now(request, bytes, room);
     if (taken == PYRS_BODY_WAIT)
-        taken = take_waiting(request, bytes, room);
+        taken =
+            intake_take_waiting(&reading->intake, request->facts.exchange, bytes, room);
     if (taken == PYRS_BODY_GONE)
         reading_set_gone(request_module_state(request));
     if (taken > 0)
-        request->reading.at += (size_t)taken;
+        reading->at += (size_t)taken;
     return taken;
 }
 

@@ -27,7 +27,9 @@ static inline void reading_begin(struct reading *reading)
     reading->coroutine = NULL;
 }
 
-/* True if the body has not come whole, and is not yet a part of the request. */
+/* True if the body has not come whole, and is not yet a part of the request. To an
+ * async handler also if it has: what it may do must not depend on how fast the client
+ * was. */
 bool reading_arrives(const struct request *request);
 
 /* RuntimeError if a part of a body that arrives was read in pieces. */

@@ -284,37 +284,95 @@ bool start_response_fit(struct start_response *start, struct piece *piece)
     return true;
 }
 
+bool start_response_is_to_head(const struct start_response *start)
+{
+    struct pyrs_slice method = pyrs_exchange_method(start->exchange);
+
+    return method.length == 4 && memcmp(method.bytes, "HEAD", 4) == 0;
+}
+
 /* ---- write() ---- */
 
-/* The thread waits for a client that reads slowly: there is nothing else to do. */
-static void wait_for_client(struct start_response *start)
+/* Whose step runs on this thread. */
+static _Thread_local const struct pyrs_exchange *exchange_of_step;
+
+void start_response_step_begin(const struct pyrs_exchange *exchange)
 {
-    Py_BEGIN_ALLOW_THREADS pyrs_exchange_wait(start->exchange);
-    Py_END_ALLOW_THREADS
+    exchange_of_step = exchange;
+}
+
+void start_response_step_end(void)
+{
+    exchange_of_step = NULL;
+}
+
+/* Elsewhere than in its step the core would take this thread for the one that drives
+ * the loop, which locks nothing. */
+static bool may_write(const struct start_response *start)
+{
+    const char *why;
+
+    if (!start->exchange || !start->is_set)
+        why = "write() belongs to a request that is over";
+    else if (start->exchange != exchange_of_step)
+        why = "write() was called from another thread than its application's";
+    else
+        return true;
+    PyErr_SetString(PyExc_RuntimeError, why);
+    return false;
+}
+
+/* The thread waits for a client that reads slowly: there is nothing else to do. */
+static enum pyrs_flow wait_for_client(struct pyrs_exchange *exchange)
+{
+    Py_BEGIN_ALLOW_THREADS pyrs_exchange_wait(exchange);
+    Py_END_ALLOW_THREADS return pyrs_exchange_flow(exchange);
+}
+
+/* Takes the piece. Empty ones begin nothing (PEP 3333, "Buffering and Streaming"). */
+static enum pyrs_flow write_piece(struct start_response *start, struct piece *piece)
+{
+    enum pyrs_flow flow = PYRS_FLOW_GO_ON;
+
+    if (!start->has_begun && piece->bytes.length > 0)
+        flow = start_response_begin(start);
+    if (!start->has_begun || flow == PYRS_FLOW_GONE) {
+        piece_drop(piece);
+        return flow;
+    }
+    flow = piece_send(piece, start->exchange);
+    return flow == PYRS_FLOW_PAUSE ? wait_for_client(start->exchange) : flow;
+}
+
+/* What is written is dropped, by the rules of HTTP. */
+static bool has_no_body(const struct start_response *start)
+{
+    return start->status == 204 || start->status == 304 ||
+           start_response_is_to_head(start);
+}
+
+static void set_disconnected(const struct start_response *start)
+{
+    const struct module_state *state = PyType_GetModuleState(Py_TYPE(start));
+
+    PyErr_SetString(state->policy.client_disconnected_type,
+                    "the client went before its answer was whole");
 }
 
 static PyObject *start_response_write(PyObject *self, PyObject *data)
 {
     struct start_response *start = (struct start_response *)self;
-    enum pyrs_flow flow = PYRS_FLOW_GO_ON;
+    enum pyrs_flow flow;
     struct piece piece;
 
-    if (!start->exchange || !start->is_set) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "write() belongs to a request that is over");
+    if (!may_write(start) || !piece_of_bytes(&piece, Py_NewRef(data)))
         return NULL;
-    }
-    if (!piece_of_bytes(&piece, Py_NewRef(data)))
-        return NULL;
-    if (piece.bytes.length == 0 || !start_response_fit(start, &piece))
+    flow = start_response_fit(start, &piece) ? write_piece(start, &piece)
+                                             : pyrs_exchange_flow(start->exchange);
+    if (flow != PYRS_FLOW_GONE || has_no_body(start))
         Py_RETURN_NONE;
-    if (!start->has_begun)
-        flow = start_response_begin(start);
-    if (flow == PYRS_FLOW_GONE)
-        piece_drop(&piece);
-    else if (piece_send(&piece, start->exchange) == PYRS_FLOW_PAUSE)
-        wait_for_client(start);
-    Py_RETURN_NONE;
+    set_disconnected(start);
+    return NULL;
 }
 
 static PyMethodDef write_method = {

@@ -55,4 +55,11 @@ enum pyrs_flow start_response_begin(struct start_response *start);
  * dropped, since nothing is left. */
 bool start_response_fit(struct start_response *start, struct piece *piece);
 
+bool start_response_is_to_head(const struct start_response *start);
+
+/* Around each step of an exchange, by the thread that runs it: there, and nowhere else,
+ * write() may be called. */
+void start_response_step_begin(const struct pyrs_exchange *exchange);
+void start_response_step_end(void);
+
 #endif

@@ -102,25 +102,19 @@ static void respond(struct stream *stream, struct pyrs_exchange *exchange,
     stream_close(stream, exchange);
 }
 
-/* What an application leaves empty for HEAD says nothing of the length of GET's answer,
- * so none is told (RFC 9110, 8.6). */
-static bool is_head(const struct pyrs_exchange *exchange)
-{
-    struct pyrs_slice method = pyrs_exchange_method(exchange);
-
-    return method.length == 4 && memcmp(method.bytes, "HEAD", 4) == 0;
-}
-
-/* Nothing comes, or nobody wants it: with the length that was told all the same. */
+/* Nothing comes, or nobody wants it: with the length that was told all the same. What
+ * an application leaves empty for HEAD says nothing of the length of GET's answer, so
+ * none is told (RFC 9110, 8.6). */
 static void respond_without_body(struct stream *stream, struct pyrs_exchange *exchange)
 {
-    int64_t length = start_of(stream)->content_length;
+    struct start_response *start = start_of(stream);
+    int64_t length = start->content_length;
 
-    if (length == 0 || (length < 0 && !is_head(exchange))) {
+    if (length == 0 || (length < 0 && !start_response_is_to_head(start))) {
         respond(stream, exchange, NULL);
         return;
     }
-    (void)start_response_begin(start_of(stream));
+    (void)start_response_begin(start);
     stream_end(stream, exchange, true);
 }
 
@@ -256,7 +250,7 @@ static bool send_items(struct stream *stream, struct pyrs_exchange *exchange)
 
     if (length < 0 || start->has_begun)
         return false;
-    if (length == 0 && start->content_length < 0 && is_head(exchange))
+    if (length == 0 && start->content_length < 0 && start_response_is_to_head(start))
         return false;
     if (start->content_length < 0)
         start->content_length = start->body_left = length;
@@ -374,14 +368,18 @@ static void wsgi_answer(struct pyrs_endpoint *endpoint, struct pyrs_exchange *ex
         refuse(wsgi, exchange);
         return;
     }
+    start_response_step_begin(exchange);
     answer(wsgi, exchange);
+    start_response_step_end();
     context_end(&scope);
 }
 
 static void wsgi_proceed(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange)
 {
     (void)endpoint;
+    start_response_step_begin(exchange);
     stream_proceed(exchange);
+    start_response_step_end();
 }
 
 /* ---- life ---- */

@@ -36,16 +36,13 @@ void access_log_flush(struct access_log *access)
 
 static char *write_request_line(char *out, const struct pyrs_exchange *exchange)
 {
-    struct pyrs_slice method = pyrs_exchange_method(exchange);
-    struct pyrs_slice target = pyrs_exchange_raw_target(exchange);
+    slice line = exchange_request_line(exchange);
 
-    if (method.length == 0) { /* refused before it was known */
+    if (line.length == 0) { /* refused before it was known */
         *out++ = '-';
         return out;
     }
-    out = log_escape(out, 256, slice_of(method.bytes, method.length));
-    *out++ = ' ';
-    out = log_escape(out, LINE_BYTES_MAX - 1024, slice_of(target.bytes, target.length));
+    out = log_escape(out, LINE_BYTES_MAX - 768, line);
     return out + sprintf(out, " HTTP/1.%u", pyrs_exchange_version_minor(exchange));
 }
 

@@ -38,6 +38,17 @@ static void refuse(struct pyrs_exchange *exchange)
                           });
 }
 
+/* Here, where the interpreter is: the thread that makes the program's environment does
+ * not wait for it. */
+static bool learn_origin(struct cgi_run *run)
+{
+    struct pyrs_origin_reader *reader = run->cgi->settings.origin_reader;
+
+    if (reader)
+        run->origin = reader->read(reader, run->exchange);
+    return !reader || run->origin;
+}
+
 /* Its client may leave as soon as it is deferred, so the run is there before. */
 static void cgi_answer(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange)
 {
@@ -45,7 +56,7 @@ static void cgi_answer(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exc
     struct cgi_run *run = cgi_run_new(cgi, exchange);
 
     pyrs_exchange_set_state(exchange, run);
-    if (run && pyrs_exchange_defer(exchange)) {
+    if (run && learn_origin(run) && pyrs_exchange_defer(exchange)) {
         cgi_thread_put(cgi, run);
         return;
     }
@@ -82,8 +93,15 @@ static void cgi_stop(struct pyrs_endpoint *endpoint)
     cgi_thread_stop(cgi_of(endpoint));
 }
 
+static void free_reader(struct pyrs_origin_reader *reader)
+{
+    if (reader)
+        reader->free(reader);
+}
+
 static void free_parts(struct cgi *cgi)
 {
+    free_reader(cgi->settings.origin_reader);
     cgi_launchers_free(cgi->launchers);
     if (cgi->nothing >= 0)
         close(cgi->nothing);
@@ -150,10 +168,15 @@ struct pyrs_endpoint *pyrs_endpoint_cgi(const struct pyrs_cgi_settings *settings
     struct cgi *cgi = calloc(1, sizeof *cgi);
 
     if (!cgi) {
+        free_reader(settings->origin_reader);
         error_set(error, 0, "out of memory");
         return NULL;
     }
-    cgi->endpoint.class = &CLASS;
+    cgi->class = CLASS;
+    cgi->endpoint.class = &cgi->class;
+    cgi->settings.origin_reader = settings->origin_reader;
+    if (settings->origin_reader)
+        cgi->class.interpreter = settings->origin_reader->interpreter;
     cgi->nothing = -1;
     list_init(&cgi->inbox);
     list_init(&cgi->runs);

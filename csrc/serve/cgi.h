@@ -33,6 +33,8 @@ struct cgi_run;
 
 struct cgi {
     struct pyrs_endpoint endpoint;
+    struct endpoint_class class; /* of this one: with an interpreter, if it has to ask
+                                  */
     struct pyrs_cgi_settings settings; /* its texts are below */
     char *folder_path;                 /* absolute, without symbolic links */
     struct folder folder;

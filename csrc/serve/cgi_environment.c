@@ -168,14 +168,26 @@ static void add_header(struct text *text, const struct pyrs_exchange *exchange,
     end_entry(text);
 }
 
-static void add_headers(struct text *text, const struct cgi *cgi,
-                        const struct pyrs_exchange *exchange)
+static bool has_told_host(const struct cgi_run *run)
 {
+    return run->origin && *run->origin->host;
+}
+
+static void add_headers(struct text *text, const struct cgi_run *run)
+{
+    const struct pyrs_exchange *exchange = run->exchange;
+    bool told = has_told_host(run);
+
+    if (told)
+        set(text, "HTTP_HOST", text_of(run->origin->host));
     for (uint32_t i = 0; i < exchange->head.header_count; i++) {
         slice name = span_in(exchange->bytes, exchange->headers[i].name);
 
-        if (is_plain(name) && !is_left_out(cgi, name) && !has_come_before(exchange, i))
-            add_header(text, exchange, i);
+        if (!is_plain(name) || is_left_out(run->cgi, name) ||
+            has_come_before(exchange, i) ||
+            (told && slice_equal_ignoring_case(name, SLICE("host"))))
+            continue;
+        add_header(text, exchange, i);
     }
 }
 
@@ -208,13 +220,20 @@ static uint64_t body_bytes(const struct pyrs_exchange *exchange)
                : exchange->body.length;
 }
 
-/* 4.1.14: the host that the client meant, without its port. */
-static slice host_of(const struct pyrs_exchange *exchange)
+/* 4.1.14: the host that the client meant. */
+static slice host_of(const struct cgi_run *run)
 {
-    const struct target *target = &exchange->head.target;
-    slice host =
-        span_in(exchange->bytes,
-                target->authority.length > 0 ? target->authority : exchange->head.host);
+    const struct pyrs_exchange *exchange = run->exchange;
+    span authority = exchange->head.target.authority;
+
+    if (has_told_host(run))
+        return text_of(run->origin->host);
+    return span_in(exchange->bytes,
+                   authority.length > 0 ? authority : exchange->head.host);
+}
+
+static slice without_port(slice host)
+{
     const char *bracket = host.length > 0 && *host.bytes == '['
                               ? memchr(host.bytes, ']', host.length)
                               : NULL;
@@ -226,18 +245,38 @@ static slice host_of(const struct pyrs_exchange *exchange)
     return colon ? slice_of(host.bytes, (size_t)(colon - host.bytes)) : host;
 }
 
-static void add_ends(struct text *text, const struct pyrs_exchange *exchange)
+static void add_client(struct text *text, const struct cgi_run *run)
 {
-    char client[PYRS_ADDRESS_BYTES], server[PYRS_ADDRESS_BYTES];
-    uint16_t client_port = pyrs_exchange_client(exchange, client);
-    uint16_t server_port = pyrs_exchange_server(exchange, server);
-    slice host = host_of(exchange);
+    char peer[PYRS_ADDRESS_BYTES];
+    uint16_t port = pyrs_exchange_client(run->exchange, peer);
+    const char *client = peer;
 
+    if (run->origin) {
+        client = run->origin->client;
+        port = run->origin->client_port;
+    }
     set(text, "REMOTE_ADDR", text_of(client));
     set(text, "REMOTE_HOST", text_of(client)); /* 4.1.9: if the name is not known */
-    set_number(text, "REMOTE_PORT", client_port);
-    set(text, "SERVER_NAME", host.length > 0 ? host : text_of(server));
-    set_number(text, "SERVER_PORT", server_port ? server_port : 80); /* unix sockets */
+    set_number(text, "REMOTE_PORT", port);
+}
+
+static void add_server(struct text *text, const struct cgi_run *run)
+{
+    char address[PYRS_ADDRESS_BYTES];
+    uint16_t port = pyrs_exchange_server(run->exchange, address);
+    slice host = without_port(host_of(run));
+
+    set(text, "SERVER_NAME", host.length > 0 ? host : text_of(address));
+    set_number(text, "SERVER_PORT", port ? port : 80); /* unix sockets */
+}
+
+static void add_scheme(struct text *text, const struct cgi_run *run)
+{
+    const char *scheme = run->origin ? run->origin->scheme : "http";
+
+    set(text, "REQUEST_SCHEME", text_of(scheme));
+    if (strcmp(scheme, "https") == 0)
+        set(text, "HTTPS", SLICE("on"));
 }
 
 static void add_request(struct text *text, const struct pyrs_exchange *exchange)
@@ -249,7 +288,6 @@ static void add_request(struct text *text, const struct pyrs_exchange *exchange)
     set(text, "SERVER_PROTOCOL", is_11 ? SLICE("HTTP/1.1") : SLICE("HTTP/1.0"));
     set(text, "REQUEST_METHOD", slice_from(pyrs_exchange_method(exchange)));
     set(text, "REQUEST_URI", slice_from(pyrs_exchange_raw_target(exchange)));
-    set(text, "REQUEST_SCHEME", SLICE("http"));
     set(text, "QUERY_STRING", slice_from(pyrs_exchange_query(exchange)));
     set_if_any(text, "CONTENT_TYPE",
                slice_from(pyrs_exchange_header(exchange, PYRS_TEXT("content-type"))));
@@ -272,19 +310,20 @@ static void add_program(struct text *text, const struct cgi *cgi,
     end_entry(text);
 }
 
-char **cgi_environment_new(const struct cgi *cgi, const struct pyrs_exchange *exchange,
-                           const struct cgi_found *found)
+char **cgi_environment_new(const struct cgi_run *run)
 {
     struct text text = {0};
 
-    for (char **entry = cgi->environment; *entry; entry++) {
+    for (char **entry = run->cgi->environment; *entry; entry++) {
         add(&text, text_of(*entry));
         end_entry(&text);
     }
-    add_request(&text, exchange);
-    add_program(&text, cgi, found);
-    add_ends(&text, exchange);
-    add_headers(&text, cgi, exchange);
+    add_request(&text, run->exchange);
+    add_scheme(&text, run);
+    add_program(&text, run->cgi, &run->found);
+    add_client(&text, run);
+    add_server(&text, run);
+    add_headers(&text, run);
     return finish(&text);
 }
 

@@ -9,11 +9,10 @@
 #ifndef PYRS_SERVE_CGI_ENVIRONMENT_H
 #define PYRS_SERVE_CGI_ENVIRONMENT_H
 
-#include "cgi_find.h"
+#include "cgi_run.h"
 
 /* One heap block: "NAME=value" each, NULL behind the last. NULL if memory is out. */
-char **cgi_environment_new(const struct cgi *cgi, const struct pyrs_exchange *exchange,
-                           const struct cgi_found *found);
+char **cgi_environment_new(const struct cgi_run *run);
 
 /* What is the same for every program: PATH, and `given`, each "NAME=value", or "NAME"
  * for what this process has. Likewise one block. */

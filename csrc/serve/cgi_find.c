@@ -26,10 +26,11 @@ static bool may_be_named(const char *at, const char *end)
     return !name_is_hidden(name) && !memchr(at, '\0', name.length);
 }
 
-/* 0: it is a program; 404 or 403; or it is a folder, to go on in: 200. */
+/* A program need not be readable; whether this process may execute it, exec tells.
+ * 0: it is a program; 404 or 403; or it is a folder, to go on in: 200. */
 static uint16_t look_at(const struct cgi *cgi, const char *path)
 {
-    int descriptor = folder_open(&cgi->folder, path);
+    int descriptor = folder_look(&cgi->folder, path);
     struct stat about;
     int code;
 

@@ -14,6 +14,7 @@
 #include "exchange.h"
 #include "log.h"
 #include "redirect.h"
+#include "status_page.h"
 
 /* A program that was told to end gets so long to put things in order. */
 enum { KILL_AFTER_MS = 2000 };
@@ -46,6 +47,7 @@ struct cgi_run *cgi_run_new(struct cgi *cgi, struct pyrs_exchange *exchange)
 void cgi_run_free(struct cgi_run *run)
 {
     cgi_found_fini(&run->found);
+    free(run->origin);
     free(run->input.buffer);
     free(run->output.buffer);
     free(run->errors.buffer);
@@ -131,9 +133,8 @@ static struct pyrs_exchange *take_exchange(struct cgi_run *run)
 
 void cgi_run_respond(struct cgi_run *run, uint16_t status)
 {
-    slice reason = status_reason(status);
-    char page[80];
-    int length;
+    char page[STATUS_PAGE_BYTES_MAX];
+    struct pyrs_exchange *exchange;
 
     if (!run->exchange)
         return;
@@ -141,14 +142,14 @@ void cgi_run_respond(struct cgi_run *run, uint16_t status)
         cgi_run_end_answer(run, false);
         return;
     }
-    length = snprintf(page, sizeof page, "%u %.*s\n", status, (int)reason.length,
-                      reason.bytes);
-    pyrs_exchange_respond(take_exchange(run),
-                          &(struct pyrs_response){
-                              .status = status,
-                              .content_type = PYRS_TEXT("text/plain; charset=utf-8"),
-                              .body = {page, (size_t)length},
-                          });
+    exchange = take_exchange(run);
+    if (redirect_post_page(exchange, status))
+        return;
+    pyrs_exchange_respond(exchange, &(struct pyrs_response){
+                                        .status = status,
+                                        .content_type = PYRS_TEXT(STATUS_PAGE_TYPE),
+                                        .body = {page, status_page_text(status, page)},
+                                    });
 }
 
 void cgi_run_end_answer(struct cgi_run *run, bool complete)
@@ -251,7 +252,7 @@ static int start_process(struct cgi_run *run, const int there[3])
     const struct cgi *cgi = run->cgi;
     char *path = run->found.path;
     char *folder = strndup(path, run->found.folder_length);
-    char **environment = cgi_environment_new(cgi, run->exchange, &run->found);
+    char **environment = cgi_environment_new(run);
     struct cgi_program program = {
         .path = path,
         .folder = folder,

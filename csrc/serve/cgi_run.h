@@ -29,6 +29,7 @@ struct cgi_pipe {
 struct cgi_run {
     struct cgi *cgi;
     struct pyrs_exchange *exchange; /* NULL: it has ended */
+    struct pyrs_origin *origin;     /* heap block; NULL: no proxy is trusted */
 
     /* Under the lock. */
     struct link queued; /* in cgi->inbox */

@@ -69,4 +69,20 @@ struct pyrs_endpoint {
     const struct endpoint_class *class;
 };
 
+/* Who asked, and for what host, as proxies tell it that are trusted. */
+struct pyrs_origin {
+    const char *client, *scheme, *host; /* in `bytes`; host: empty if it is not known */
+    uint16_t client_port;               /* 0: likewise */
+    char bytes[];
+};
+
+/* What the bridge knows of proxies, for endpoints that are none of its own. */
+struct pyrs_origin_reader {
+    const struct interpreter *interpreter; /* that `read` is called in */
+    /* Gives a heap block. NULL: it could not be made, which the log has. */
+    struct pyrs_origin *(*read)(struct pyrs_origin_reader *reader,
+                                struct pyrs_exchange *exchange);
+    void (*free)(struct pyrs_origin_reader *reader); /* not attached */
+};
+
 #endif

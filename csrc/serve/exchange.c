@@ -40,6 +40,17 @@ void exchange_free(struct service *service, struct pyrs_exchange *exchange)
     counter_subtract(&service->counters.exchanges_open, 1);
 }
 
+slice exchange_request_line(const struct pyrs_exchange *exchange)
+{
+    span method = exchange->head.method_name, target = exchange->head.raw_target;
+
+    if (exchange->asked.length > 0)
+        return exchange->asked;
+    if (target.length > 0)
+        method.length = target.offset + target.length - method.offset;
+    return span_in(exchange->bytes, method);
+}
+
 /* True if `part` lies within the bytes of the head. */
 static bool in_head(const struct pyrs_exchange *exchange, slice part)
 {

@@ -36,8 +36,10 @@ struct pyrs_exchange {
     const char *bytes; /* of the head */
     slice path;        /* resolved; within `bytes`, in the slab, or in `kept` */
     slice body;
-    slice allow;                /* methods for the Allow header; empty: none */
-    char *kept;                 /* heap block for head, path and body, or NULL */
+    slice allow; /* methods for the Allow header; empty: none */
+    slice asked; /* if another path answers than the client asked for: method and target
+                    as it sent them, in `kept` */
+    char *kept;  /* heap block for head, path and body, or NULL */
     struct slab *slab;          /* kept instead of moving the bytes, or NULL */
     struct body_stream *stream; /* of a body that arrives while the endpoint runs */
     uint32_t number;            /* on its connection */
@@ -84,6 +86,9 @@ size_t exchange_bytes(uint32_t headers_max);
 /* NULL if memory is out. */
 struct pyrs_exchange *exchange_new(struct service *service, struct http1 *http1);
 void exchange_free(struct service *service, struct pyrs_exchange *exchange);
+
+/* Method and target as the client sent them, as far as they are known. */
+slice exchange_request_line(const struct pyrs_exchange *exchange);
 
 /* Moves what lies in the slab to memory of the exchange's own. False if memory is out.
  */

@@ -18,10 +18,10 @@
 enum { TRIES_MAX = 16 };
 
 /* A link such as /proc/self/fd/0 is followed by no rule of paths, so it never is. */
-static int open_beneath(int folder, const char *path)
+static int open_beneath(int folder, const char *path, int flags)
 {
     struct open_how how = {
-        .flags = FOLDER_OPEN_FLAGS,
+        .flags = (unsigned)flags,
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
     };
     int descriptor;
@@ -33,13 +33,13 @@ static int open_beneath(int folder, const char *path)
         if (errno != EAGAIN && errno != EINTR)
             return errno == EXDEV || errno == ELOOP ? -ENOENT : -errno;
     }
-    return folder_walk(folder, path);
+    return folder_walk(folder, path, flags);
 }
 
 /* Sandboxes may refuse it with another errno than ENOSYS. */
 static bool has_openat2(int folder)
 {
-    int descriptor = open_beneath(folder, ".");
+    int descriptor = open_beneath(folder, ".", FOLDER_OPEN_FLAGS);
 
     if (descriptor >= 0)
         close(descriptor);
@@ -47,9 +47,9 @@ static bool has_openat2(int folder)
            descriptor == -EACCES; /* of the folder, not of the call */
 }
 #else
-static int open_beneath(int folder, const char *path)
+static int open_beneath(int folder, const char *path, int flags)
 {
-    return folder_walk(folder, path);
+    return folder_walk(folder, path, flags);
 }
 
 static bool has_openat2(int folder)
@@ -81,24 +81,34 @@ void folder_fini(struct folder *folder)
 }
 
 /* Links may lead anywhere, and "anywhere" has loops too. */
-static int open_anywhere(int folder, const char *path)
+static int open_anywhere(int folder, const char *path, int flags)
 {
     int descriptor;
 
     do
-        descriptor = openat(folder, path, FOLDER_OPEN_FLAGS);
+        descriptor = openat(folder, path, flags);
     while (descriptor < 0 && errno == EINTR);
     if (descriptor >= 0)
         return descriptor;
     return errno == ELOOP ? -ENOENT : -errno;
 }
 
-int folder_open(const struct folder *folder, const char *path)
+static int open_with(const struct folder *folder, const char *path, int flags)
 {
     if (*path == '\0')
         path = ".";
     if (folder->links_out)
-        return open_anywhere(folder->descriptor, path);
-    return folder->walk ? folder_walk(folder->descriptor, path)
-                        : open_beneath(folder->descriptor, path);
+        return open_anywhere(folder->descriptor, path, flags);
+    return folder->walk ? folder_walk(folder->descriptor, path, flags)
+                        : open_beneath(folder->descriptor, path, flags);
+}
+
+int folder_open(const struct folder *folder, const char *path)
+{
+    return open_with(folder, path, FOLDER_OPEN_FLAGS);
+}
+
+int folder_look(const struct folder *folder, const char *path)
+{
+    return open_with(folder, path, FOLDER_LOOK_FLAGS);
 }

@@ -33,4 +33,7 @@ void folder_fini(struct folder *folder);
  * negative errno: -ENOENT also where a link leads out. From any thread. */
 int folder_open(const struct folder *folder, const char *path);
 
+/* The same for fstat alone: what it leads to need not be readable. */
+int folder_look(const struct folder *folder, const char *path);
+
 #endif

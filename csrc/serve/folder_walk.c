@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Links on one path, as Linux counts them, and folders below each other: more than
@@ -15,6 +16,7 @@ struct walk {
     int folders[DEPTH_MAX + 1]; /* from the root, which is the caller's, down */
     int depth;
     int links;
+    int flags;            /* of the last name */
     char *rest;           /* the names still to be walked, terminated */
     char names[PATH_MAX]; /* which `rest` points into: room before it for links */
 };
@@ -89,8 +91,7 @@ static int enter_folder(struct walk *walk, const char *name)
 /* Where the walk is. A folder that is only held has to be opened anew to be read. */
 static int open_here(const struct walk *walk)
 {
-    int descriptor =
-        openat(walk->folders[walk->depth], ".", FOLDER_OPEN_FLAGS | O_NOFOLLOW);
+    int descriptor = openat(walk->folders[walk->depth], ".", walk->flags | O_NOFOLLOW);
 
     return descriptor < 0 ? -errno : descriptor;
 }
@@ -101,6 +102,25 @@ static int go_up(struct walk *walk)
         return -ENOENT; /* out */
     leave_folder(walk);
     return 0;
+}
+
+static bool is_link(int descriptor)
+{
+    struct stat about;
+
+    return fstat(descriptor, &about) == 0 && S_ISLNK(about.st_mode);
+}
+
+/* Negative with an errno: ELOOP of a link, however it is opened. */
+static int open_last(const struct walk *walk, const char *name)
+{
+    int descriptor = openat(walk->folders[walk->depth], name, walk->flags | O_NOFOLLOW);
+
+    if (descriptor < 0 || walk->flags != FOLDER_LOOK_FLAGS || !is_link(descriptor))
+        return descriptor;
+    close(descriptor);
+    errno = ELOOP;
+    return -1;
 }
 
 /* Gives a descriptor at the end of the path, or a negative errno. */
@@ -118,8 +138,7 @@ static int walk_names(struct walk *walk)
         if (strcmp(name, "..") == 0) {
             code = go_up(walk);
         } else if (last) {
-            int descriptor = openat(walk->folders[walk->depth], name,
-                                    FOLDER_OPEN_FLAGS | O_NOFOLLOW);
+            int descriptor = open_last(walk, name);
 
             if (descriptor >= 0)
                 return descriptor;
@@ -132,9 +151,9 @@ static int walk_names(struct walk *walk)
     }
 }
 
-int folder_walk(int folder, const char *path)
+int folder_walk(int folder, const char *path, int flags)
 {
-    struct walk walk = {.folders = {folder}};
+    struct walk walk = {.folders = {folder}, .flags = flags};
     size_t length = strlen(path);
     int result;
 

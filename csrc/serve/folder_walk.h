@@ -20,7 +20,15 @@
 /* How what is asked for is opened: nothing is waited for, no terminal taken. */
 #define FOLDER_OPEN_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
 
-/* As folder_open, of a path that is not empty. */
-int folder_walk(int folder, const char *path);
+/* How it is looked at, which needs no right to read it. A link is opened as well, where
+ * it must not be followed. */
+#ifdef O_PATH
+#define FOLDER_LOOK_FLAGS (O_PATH | O_CLOEXEC)
+#else
+#define FOLDER_LOOK_FLAGS FOLDER_OPEN_FLAGS
+#endif
+
+/* As folder_open, or with other flags than that; of a path that is not empty. */
+int folder_walk(int folder, const char *path, int flags);
 
 #endif

@@ -11,16 +11,17 @@
 #include "answer.h"
 
 enum mail_kind {
-    MAIL_RESPONSE,  /* the whole answer; ends the exchange */
-    MAIL_BEGIN,     /* its head */
-    MAIL_SEND,      /* a piece of its body */
-    MAIL_END,       /* ends the exchange */
-    MAIL_REDIRECT,  /* it is answered by another path: `bytes`, of target_length */
-    MAIL_DEFERRED,  /* from a step that was not at home: it may be notified */
-    MAIL_RETURNED,  /* a step is over and the exchange still open */
-    MAIL_OVER,      /* a step is over, and the exchange, which was ended at home */
-    MAIL_WANT_BODY, /* there is room for more of the request's body */
-    MAIL_RECLAIM,   /* what waited for the interpreter is the loop's again */
+    MAIL_RESPONSE,   /* the whole answer; ends the exchange */
+    MAIL_BEGIN,      /* its head */
+    MAIL_SEND,       /* a piece of its body */
+    MAIL_END,        /* ends the exchange */
+    MAIL_REDIRECT,   /* it is answered by another path: `bytes`, of target_length */
+    MAIL_ERROR_PAGE, /* it is answered by the site's page: `status` */
+    MAIL_DEFERRED,   /* from a step that was not at home: it may be notified */
+    MAIL_RETURNED,   /* a step is over and the exchange still open */
+    MAIL_OVER,       /* a step is over, and the exchange, which was ended at home */
+    MAIL_WANT_BODY,  /* there is room for more of the request's body */
+    MAIL_RECLAIM,    /* what waited for the interpreter is the loop's again */
 };
 
 struct mail {
@@ -30,6 +31,7 @@ struct mail {
     bool complete;                 /* of MAIL_END */
     int64_t body_bytes;            /* of MAIL_BEGIN */
     size_t target_length;          /* of MAIL_REDIRECT */
+    uint16_t status;               /* of MAIL_ERROR_PAGE */
     struct pyrs_response response; /* of MAIL_RESPONSE and MAIL_BEGIN */
     struct pyrs_file file;         /* of the response, if it has one */
     struct lent piece;             /* of MAIL_SEND */

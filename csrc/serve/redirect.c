@@ -1,6 +1,7 @@
 /* redirect.c - see redirect.h. */
 #include "redirect.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "body_stream.h"
@@ -12,6 +13,13 @@
 /* More than sites have, few enough to end a circle soon. */
 enum { REDIRECTS_MAX = 10 };
 
+static struct pyrs_endpoint *page_of(const struct pyrs_exchange *exchange,
+                                     uint16_t status)
+{
+    assert(status >= ERROR_STATUS_MIN && status <= ERROR_STATUS_MAX);
+    return http1_service(exchange->http1)->site->error_pages[status - ERROR_STATUS_MIN];
+}
+
 void redirect_post(struct pyrs_exchange *exchange, slice target)
 {
     struct mail *mail = mail_of_redirect(exchange, target);
@@ -20,6 +28,19 @@ void redirect_post(struct pyrs_exchange *exchange, slice target)
         mail_post(http1_service(exchange->http1), mail);
     else
         pyrs_exchange_end(exchange, false);
+}
+
+bool redirect_post_page(struct pyrs_exchange *exchange, uint16_t status)
+{
+    struct mail *mail;
+
+    if (!page_of(exchange, status) ||
+        (exchange->runner && !pyrs_exchange_defer(exchange)))
+        return false;
+    mail = mail_new(MAIL_ERROR_PAGE, exchange);
+    mail->status = status;
+    mail_post(http1_service(exchange->http1), mail);
+    return true;
 }
 
 /* ---- the request that the client could have sent ---- */
@@ -117,10 +138,19 @@ static void begin_anew(struct pyrs_exchange *exchange)
     exchange->allow = slice_of(NULL, 0);
     exchange->match.route = NULL;
     exchange->match.param_count = 0;
-    exchange->progress = (struct head_progress){0};
 }
 
-/* The head at `block`, and the path behind it: both are the exchange's from now on. */
+/* To `end`, in the block that will be kept: what the access log names. */
+static void keep_asked(struct pyrs_exchange *exchange, char *end)
+{
+    slice asked = exchange_request_line(exchange);
+
+    (void)put(end, asked);
+    exchange->asked = slice_of(end, asked.length);
+}
+
+/* The head at `block`, and the path behind it: both, and what else it has, are the
+ * exchange's from now on. */
 static bool take_head(struct pyrs_exchange *exchange, char *block, size_t head_bytes)
 {
     const struct site *site = http1_service(exchange->http1)->site;
@@ -134,6 +164,7 @@ static bool take_head(struct pyrs_exchange *exchange, char *block, size_t head_b
     exchange->kept = block;
     exchange->bytes = block;
     exchange->path = slice_of(block, 0);
+    exchange->progress = (struct head_progress){0};
     if (request_head_parse(slice_of(block, head_bytes), &site->head_limits,
                            &exchange->progress, &exchange->head, &why) != HEAD_DONE ||
         exchange->head.bytes != head_bytes)
@@ -154,7 +185,8 @@ static void answer_with_page(struct pyrs_exchange *exchange, uint16_t status)
 
 void redirect(struct pyrs_exchange *exchange, slice target)
 {
-    char *block = malloc(room_for_head(exchange, target) + target.length + 1);
+    size_t room = room_for_head(exchange, target) + target.length + 1;
+    char *block = malloc(room + exchange_request_line(exchange).length);
     size_t head_bytes;
 
     forget_body(exchange);
@@ -167,6 +199,7 @@ void redirect(struct pyrs_exchange *exchange, slice target)
         return;
     }
     head_bytes = (size_t)(write_head(block, exchange, target) - block);
+    keep_asked(exchange, block + room);
     if (take_head(exchange, block, head_bytes)) {
         http1_find_endpoint(exchange, http1_service(exchange->http1)->site);
         return;
@@ -178,4 +211,12 @@ void redirect(struct pyrs_exchange *exchange, slice target)
     pyrs_exchange_log(exchange, PYRS_LOG_ERROR,
                       PYRS_TEXT("redirected within the server to what is no target"));
     answer_with_page(exchange, 502);
+}
+
+void redirect_to_page(struct pyrs_exchange *exchange, uint16_t status)
+{
+    forget_body(exchange);
+    begin_anew(exchange);
+    exchange->endpoint = page_of(exchange, status);
+    exchange->status = status;
 }

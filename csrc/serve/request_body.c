@@ -221,16 +221,6 @@ static void send_continue(struct http1 *http1)
     connection_touch(connection);
 }
 
-static bool wants_stream(const struct pyrs_exchange *exchange)
-{
-    const struct route *route = exchange->match.route;
-    const struct request_head *head = &exchange->head;
-    uint64_t length = head->framing == BODY_LENGTH ? (uint64_t)head->content_length : 0;
-
-    return route && route->options.stream_body &&
-           length >= route->options.stream_bytes_min;
-}
-
 /* Its endpoint runs while the body arrives. False: memory is out. */
 static bool begin_stream(struct http1 *http1, struct pyrs_exchange *exchange)
 {
@@ -264,7 +254,7 @@ size_t request_body_begin(struct http1 *http1, struct pyrs_exchange *exchange,
     }
     http1->reading_body = true;
     http1->continue_owed = head->expect_continue && length == 0;
-    if (wants_stream(exchange)) {
+    if (pyrs_exchange_body_may_stream(exchange)) {
         if (!begin_stream(http1, exchange))
             return length;
     } else if (http1->continue_owed) {

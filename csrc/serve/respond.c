@@ -354,6 +354,16 @@ bool pyrs_exchange_body_streams(const struct pyrs_exchange *exchange)
     return exchange->stream != NULL;
 }
 
+bool pyrs_exchange_body_may_stream(const struct pyrs_exchange *exchange)
+{
+    const struct route *route = exchange->match.route;
+    const struct request_head *head = &exchange->head;
+    uint64_t length = head->framing == BODY_LENGTH ? (uint64_t)head->content_length : 0;
+
+    return route && route->options.stream_body && head->framing != BODY_NONE &&
+           length >= route->options.stream_bytes_min;
+}
+
 /* From its temporary file, if it lies in one: the pages of a mapping that were looked
  * at would count as the process's memory until the exchange ends. */
 bool pyrs_exchange_copy_body(const struct pyrs_exchange *exchange, size_t offset,

@@ -221,6 +221,20 @@ bool pyrs_server_set_error_endpoint(struct pyrs_server *server, uint32_t status,
     return true;
 }
 
+bool pyrs_server_set_error_page(struct pyrs_server *server, uint32_t status,
+                                struct pyrs_endpoint *endpoint,
+                                struct pyrs_error *error)
+{
+    if (!own_endpoint(server, endpoint)) {
+        endpoint->class->free(endpoint);
+        return error_set(error, 0, "out of memory");
+    }
+    if (status < ERROR_STATUS_MIN || status > ERROR_STATUS_MAX)
+        return error_set(error, 0, "no error page has status %u", status);
+    server->site.error_pages[status - ERROR_STATUS_MIN] = endpoint;
+    return true;
+}
+
 /* ---- running ---- */
 
 static void on_loop_over(void *context)

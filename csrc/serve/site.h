@@ -18,11 +18,16 @@ struct program_counters {
     _Atomic uint64_t killed;
 };
 
+/* Statuses that an error page may have. */
+enum { ERROR_STATUS_MIN = 400, ERROR_STATUS_MAX = 599 };
+
 struct site {
     struct pyrs_settings settings;
     struct head_limits head_limits;
     struct router *router;
     struct pyrs_endpoint *not_found, *method_not_allowed; /* NULL: a status page */
+    struct pyrs_endpoint
+        *error_pages[ERROR_STATUS_MAX - ERROR_STATUS_MIN + 1]; /* NULL: a plain page */
     struct log *log;
     const struct interpreter *interpreter; /* of the endpoints that need one, or NULL */
     struct program_counters *programs;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "exchange.h"
+#include "redirect.h"
 #include "static_path.h"
 #include "status_page.h"
 
@@ -24,7 +25,8 @@ void static_page_answer(struct pyrs_exchange *exchange, uint16_t status, slice f
 
 void static_page_answer_status(struct pyrs_exchange *exchange, uint16_t status)
 {
-    static_page_answer(exchange, status, slice_of(NULL, 0));
+    if (!redirect_post_page(exchange, status))
+        static_page_answer(exchange, status, slice_of(NULL, 0));
 }
 
 static uint16_t status_of_failure(int code)

@@ -380,6 +380,7 @@ static void deliver_lost(struct service *service, struct mail *mail)
         break;
     case MAIL_END:
     case MAIL_REDIRECT:
+    case MAIL_ERROR_PAGE:
         count_as_cut(mail->exchange);
         end_exchange(mail->exchange);
         break;
@@ -425,6 +426,10 @@ static void deliver(struct mail *mail)
         break;
     case MAIL_REDIRECT:
         redirect(exchange, slice_of(mail->bytes, mail->target_length));
+        steps_make_ready(exchange);
+        break;
+    case MAIL_ERROR_PAGE:
+        redirect_to_page(exchange, mail->status);
         steps_make_ready(exchange);
         break;
     case MAIL_DEFERRED:

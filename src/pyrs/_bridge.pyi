@@ -12,6 +12,7 @@ from multidict import CIMultiDictProxy, MultiDictProxy
 
 from pyrs._request_parts import RequestSettings
 from pyrs.form import Form
+from pyrs.forwarded import TrustedProxies
 
 _T = TypeVar("_T")
 
@@ -210,6 +211,10 @@ def wsgi_endpoint(
 ) -> int:
     """The same for a WSGI application; what environ has stands in that of every
     request."""
+
+def origin_reader(trusted_proxies: TrustedProxies, /) -> int:
+    """The address of a new pyrs_origin_reader, which belongs to the endpoint it is
+    given to."""
 
 def endpoint_free(address: int, /) -> None:
     """Frees an endpoint that no server was given."""

@@ -82,6 +82,7 @@ class CgiSettings(CData):
     template_file: CData
     preload: CData
     preload_count: int
+    origin_reader: CData
 
 @type_check_only
 class ServerPointer(CData): ...
@@ -141,6 +142,13 @@ class Lib:
         error: Error,
     ) -> bool: ...
     def pyrs_server_set_error_endpoint(
+        self,
+        server: ServerPointer,
+        status: int,
+        endpoint: EndpointPointer,
+        error: Error,
+    ) -> bool: ...
+    def pyrs_server_set_error_page(
         self,
         server: ServerPointer,
         status: int,

@@ -12,12 +12,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pyrs import _files
+from pyrs import _bridge, _files
 from pyrs._core import ffi, lib
 from pyrs.config import CgiOptions, Settings, StaticOptions
 
 if TYPE_CHECKING:
     from pyrs._core import CData, EndpointPointer, Error, ServerPointer
+    from pyrs.forwarded import TrustedProxies
 
 __all__ = ["LOG_LEVELS", "new_cgi_endpoint", "new_server", "new_static_endpoint"]
 
@@ -97,7 +98,10 @@ def new_static_endpoint(
 
 
 def new_cgi_endpoint(
-    folder: str | os.PathLike[str], options: CgiOptions, error: Error
+    folder: str | os.PathLike[str],
+    options: CgiOptions,
+    proxies: TrustedProxies,
+    error: Error,
 ) -> EndpointPointer:
     """NULL, and the error, if the folder cannot be opened."""
     held = _Held()
@@ -118,6 +122,9 @@ def new_cgi_endpoint(
     core.template_file = held.text(TEMPLATE_FILE) if options.warm else ffi.NULL
     core.preload = held.texts(options.preload)
     core.preload_count = len(options.preload)
+    if proxies:
+        address = _bridge.origin_reader(proxies)
+        core.origin_reader = ffi.cast("struct pyrs_origin_reader *", address)
     return lib.pyrs_endpoint_cgi(core, error)
 
 

@@ -47,7 +47,8 @@ class HTTPError(PyrsError):
 
 
 class ClientDisconnected(PyrsError, ConnectionError):
-    """Raised where a request's body is read while it arrives: it will never be whole.
+    """Raised where a request's body is read while it arrives: it will never be whole;
+    and by write() of WSGI: nobody takes any more.
 
     The client left, was too slow, or sent what is no body. Nobody waits for an answer
     any more, so a handler need not catch it, and then it is no fault of the handler's:

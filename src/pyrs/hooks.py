@@ -108,9 +108,7 @@ class Hooks:
             raise HookFault(
                 f"{name} is a plain function, but {hook} around it is async"
             )
-        layers, errors = tuple(self._layers), dict(self._errors)
-        wrapped = _Wrapped(layers, errors, handler, name, self._log, waits)
-        return wrapped.answer_async if waits else wrapped.answer
+        return self._around(handler, name, tuple(self._layers), waits)
 
     def error_endpoint(self, status: int) -> Handler | None:
         """What answers a status that the core comes to by itself, as if a handler had
@@ -118,15 +116,30 @@ class Hooks:
         would notice: the core's own page will do."""
         if not self._layers and status not in self._errors:
             return None
+        return self._raising(status, tuple(self._layers))
 
+    def error_pages(self) -> dict[int, Handler]:
+        """By status, what answers where static files and programs come to it: error
+        handlers alone, since middleware runs around Python handlers only."""
+        return {status: self._raising(status, ()) for status in self._errors}
+
+    def _raising(self, status: int, layers: Sequence[_Layer]) -> Handler:
         def plain(request: object) -> object:
             raise HTTPError(status)
 
         async def waiting(request: object) -> object:
             raise HTTPError(status)
 
-        handler = waiting if self._async_hook() else plain
-        return self.wrap(handler, f"the {status} page")
+        waits = bool(self._async_hook())
+        handler = waiting if waits else plain
+        return self._around(handler, f"the {status} page", layers, waits)
+
+    def _around(
+        self, handler: Handler, name: str, layers: Sequence[_Layer], waits: bool
+    ) -> Handler:
+        errors = dict(self._errors)
+        wrapped = _Wrapped(layers, errors, handler, name, self._log, waits)
+        return wrapped.answer_async if waits else wrapped.answer
 
     def _async_hook(self) -> str:
         """What a message calls the first one; "" if there is none."""

@@ -297,7 +297,9 @@ class Server:
         """
         validate(options)
         error = ffi.new("struct pyrs_error *")
-        endpoint = new_cgi_endpoint(folder, options, error)
+        endpoint = new_cgi_endpoint(
+            folder, options, self._request_settings.trusted_proxies, error
+        )
         if endpoint == ffi.NULL:
             raise PyrsError(_message(error))
         route = ffi.new("struct pyrs_route_options *")
@@ -446,15 +448,21 @@ class Server:
 
     def _set_error_endpoints(self) -> None:
         for status in CORE_STATUSES:
-            handler = self._hooks.error_endpoint(status)
-            if handler is None:
-                continue
-            endpoint = self._endpoint(handler, f"the {status} page")
-            error = ffi.new("struct pyrs_error *")
-            if not lib.pyrs_server_set_error_endpoint(
-                self._open(), status, endpoint, error
-            ):
-                raise PyrsError(_message(error))
+            if handler := self._hooks.error_endpoint(status):
+                self._set_page(lib.pyrs_server_set_error_endpoint, status, handler)
+        for status, handler in self._hooks.error_pages().items():
+            self._set_page(lib.pyrs_server_set_error_page, status, handler)
+
+    def _set_page(
+        self,
+        set_endpoint: Callable[[ServerPointer, int, EndpointPointer, Error], bool],
+        status: int,
+        handler: Handler,
+    ) -> None:
+        endpoint = self._endpoint(handler, f"the {status} page")
+        error = ffi.new("struct pyrs_error *")
+        if not set_endpoint(self._open(), status, endpoint, error):
+            raise PyrsError(_message(error))
 
     def _log_failure(
         self, request: _bridge.Request, name: str, what: str, error: BaseException
@@ -463,9 +471,7 @@ class Server:
         query = f"?{request.query_string}" if request.query_string else ""
         line = f"{request.method} {request.raw_path}{query} HTTP/{request.http_version}"
         if isinstance(error, ClientDisconnected):
-            self._log(
-                "info", f'"{line}" {name}: the request\'s body did not come whole'
-            )
+            self._log("info", f'"{line}" {name}: nobody waits for its answer any more')
         else:
             level: LogLevel = "warning" if what == NO_FILE else "error"
             self._log(level, f'"{line}" {describe_exception(name, what, error)}')

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import pyrs
+from pyrs.config import Settings
 from tests.kit import RunningServer, Serve, get, post
 
 from .cgi_kit import cgi_server, write_programs
@@ -207,3 +209,90 @@ def test_a_program_has_three_descriptors_and_plain_signals(
     for number in (signal.SIGUSR2, signal.SIGPIPE, signal.SIGALRM):
         assert not int(blocked.split()[1], 16) >> number - 1 & 1
         assert not int(ignored.split()[1], 16) >> number - 1 & 1
+
+
+ENDS = [
+    *["HTTPS", "HTTP_HOST", "REMOTE_ADDR", "REMOTE_HOST", "REMOTE_PORT"],
+    *["REQUEST_SCHEME", "SERVER_NAME"],
+]
+
+
+def ends(server: RunningServer, *fields: str, version: str = "1.1") -> list[str | None]:
+    environment = told(server, get("/cgi-bin/tell", *fields, version=version))
+    return [environment.get(name) for name in ENDS]
+
+
+def test_the_client_is_told_behind_trusted_proxies(tmp_path: Path) -> None:
+    proxies = {"trusted_proxies": ["127.0.0.1", "10.0.0.0/8"]}
+    with cgi_server(tmp_path, PROGRAMS, settings=proxies) as server:
+        found = ends(
+            server,
+            "X-Forwarded-For: 192.0.2.1:4000, 10.0.0.7",
+            "X-Forwarded-Proto: https",
+            "X-Forwarded-Host: shop.example:8443",
+        )
+        assert found == [
+            *["on", "shop.example:8443", "192.0.2.1", "192.0.2.1", "4000", "https"],
+            "shop.example",
+        ]
+        assert ends(server, 'Forwarded: for="[2001:db8::1]";host="[::1]:80"') == [
+            *[None, "[::1]:80", *["2001:db8::1"] * 2, "0", "http", "[::1]"]
+        ]
+        nobody = [None, "example.com", "unknown", "unknown", "0", "http", "example.com"]
+        assert ends(server, "X-Forwarded-For: nonsense") == nobody
+        plain = ends(server)
+        plain[4] = None  # the port
+        assert plain == [
+            *[None, "example.com", *["127.0.0.1"] * 2, None, "http", "example.com"]
+        ]
+
+
+def test_who_is_no_trusted_proxy_is_not_believed(
+    tmp_path: Path, server: RunningServer
+) -> None:
+    fields = ["X-Forwarded-For: 192.0.2.1", "X-Forwarded-Proto: https"]
+    proxies = {"trusted_proxies": ["192.0.2.99"]}
+    with cgi_server(tmp_path, PROGRAMS, settings=proxies) as other:
+        for asked in (server, other):
+            found = ends(asked, *fields, "X-Forwarded-Host: elsewhere")
+            assert found[:4] == [None, "example.com", *["127.0.0.1"] * 2]
+            assert found[5:] == ["http", "example.com"]
+
+
+def test_programs_run_while_a_handler_computes(tmp_path: Path) -> None:
+    """Though the interpreter has to be asked for the client."""
+    code = """
+    import time
+    go = False
+    def compute(request):
+        while not go:
+            pass
+        return "done"
+    """
+    with (
+        cgi_server(
+            tmp_path,
+            PROGRAMS,
+            code=code,
+            routes={"/compute": "compute"},
+            settings={"trusted_proxies": ["127.0.0.1"]},
+        ) as server,
+        server.connect() as client,
+    ):
+        client.send(get("/compute"))
+        for _ in range(3):
+            found = ends(server, "X-Forwarded-For: 192.0.2.1")
+            assert found[2] == "192.0.2.1"
+        server.inside("setattr(main, 'go', True)")
+        assert client.response().body == b"done"
+
+
+@pytest.mark.parametrize("folder", ["nowhere", "cgi-bin/tell"])
+def test_an_endpoint_that_is_refused_forgets_its_proxies(
+    tmp_path: Path, folder: str
+) -> None:
+    write_programs(tmp_path / "cgi-bin", PROGRAMS)
+    server = pyrs.Server(Settings(trusted_proxies=["127.0.0.1"]))
+    with pytest.raises(pyrs.PyrsError, match="cannot open the folder"):
+        server.add_cgi("/cgi-bin", tmp_path / folder)
+    server.close()

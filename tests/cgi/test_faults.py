@@ -1,7 +1,9 @@
 """What is no program, and programs that answer as they should not."""
 
 import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -109,6 +111,20 @@ def test_a_link_that_stays_inside_is_followed(server: RunningServer) -> None:
 @pytest.mark.parametrize("path", ["/cgi-bin/plain.txt", "/cgi-bin/plain.txt/more"])
 def test_what_cannot_be_executed_is_forbidden(server: RunningServer, path: str) -> None:
     assert server.ask(get(path)).status == 403
+
+
+def test_what_may_be_executed_need_not_be_readable(tmp_path: Path) -> None:
+    """A binary, since an interpreter has to read its script."""
+    bound = {"heeds_permissions": True}
+    with cgi_server(tmp_path, {"unused": "exit 1"}, settings=bound) as server:
+        cat = Path(shutil.copy("/bin/cat", tmp_path / "cgi-bin" / "echo"))
+        document = b"Content-Type: text/plain\n\nHello, World!\n"
+        for mode, status in {0o111: 200, 0o711: 200, 0o644: 403, 0o011: 403}.items():
+            cat.chmod(mode)
+            answer = server.ask(post("/cgi-bin/echo", document))
+            assert answer.status == status, oct(mode)
+            assert (answer.body == b"Hello, World!\n") == (status == 200)
+        server.expect_log("ERROR .*/echo: cannot be run: Permission denied")
 
 
 def test_what_cannot_be_run_is_an_error(server: RunningServer) -> None:

@@ -1,6 +1,7 @@
 """Local redirects: another path of the server answers (RFC 3875, 6.2.2)."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -105,3 +106,32 @@ def test_a_circle_is_ended(server: RunningServer) -> None:
         assert client.ask(get("/cgi-bin/in-a-circle")).status == 500
         assert client.ask(get("/page")).status == 200
     server.expect_log("ERROR .*/in-a-circle .* redirected too often within the server")
+
+
+def test_the_access_log_has_what_the_client_asked_for(tmp_path: Path) -> None:
+    programs = {**PROGRAMS, "twice": "printf 'Location: /cgi-bin/to-page\\n\\n'"}
+    with (
+        cgi_server(
+            tmp_path,
+            programs,
+            code=CODE,
+            routes={"/page": "page"},
+            settings={"access_log": True},
+        ) as server,
+        server.connect() as client,
+    ):
+        assert client.ask(get("/cgi-bin/to-page?x=%20y")).status == 200
+        assert client.ask(post("/cgi-bin/twice", b"body")).status == 200
+        assert client.ask(get("/cgi-bin/to-nonsense")).status == 502
+        assert client.ask(get("/cgi-bin/in-a-circle")).status == 500
+        assert client.ask(get("/page")).status == 200
+        server.allow_log(r'INFO .* - "OPTIONS \* HTTP/1.1" 204')
+        server.expect_log(
+            'INFO .* - "GET /cgi-bin/to-page[?]x=%20y HTTP/1.1" 200',
+            'INFO .* - "POST /cgi-bin/twice HTTP/1.1" 200',
+            'INFO .* - "GET /cgi-bin/to-nonsense HTTP/1.1" 502',
+            'INFO .* - "GET /cgi-bin/in-a-circle HTTP/1.1" 500',
+            'INFO .* - "GET /page HTTP/1.1" 200',
+            "redirected within the server to what is no target",
+            "redirected too often within the server",
+        )

@@ -20,6 +20,7 @@ from tests.kit import (
 CODE = """
 import asyncio
 import hashlib
+import time
 import pyrs
 
 events = []
@@ -86,6 +87,16 @@ async def endless(request):
                 await asyncio.sleep(0.01)
     finally:
         await asyncio.sleep(0)
+        events.append("closed")
+
+async def blocking(request):
+    try:
+        while True:
+            yield b"x"
+            time.sleep(0.05)
+    finally:
+        events.append("closing")
+        await asyncio.sleep(0.05)
         events.append("closed")
 
 async def endless_plain(request):
@@ -247,6 +258,15 @@ def test_a_stream_is_closed_when_its_client_leaves(serve: Serve, path: str) -> N
     server.wait_until_quiet()
 
 
+def test_what_closes_a_stream_is_not_cancelled(serve: Serve) -> None:
+    """It learns by itself that its client has left, and is told again."""
+    server = serve(CODE)
+    with server.connect() as client:
+        client.send(get("/blocking"))
+        assert client.receive()
+    wait_until(lambda: server.inside("main.events") == ["closing", "closed"])
+
+
 # ---- requests ----
 
 READING = """
@@ -383,6 +403,55 @@ def test_an_async_handler_is_told_not_to_wait_for_a_body(serve: Serve) -> None:
     with server.connect() as client:
         client.send(get("/stream/blocking", "Content-Length: 5", method="POST"))
         assert b"use async for" in client.response().body
+
+
+def test_a_body_that_may_arrive_is_never_had_as_a_whole(serve: Serve) -> None:
+    """However fast it came: a handler that is quick at home must be so elsewhere."""
+    code = """
+WHOLE = {
+    "body": lambda request: request.body,
+    "text": lambda request: request.text,
+    "json": lambda request: request.json(),
+    "form": lambda request: dict(request.form()),
+    "read": lambda request: request.read(),
+    "length": lambda request: len(request),
+    "bytes": lambda request: bytes(request),
+    "iteration": lambda request: list(request.stream()),
+}
+
+async def whole(request):
+    try:
+        return repr(WHOLE[request.query["way"]](request))
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+
+async def echo(request):
+    return request
+"""
+    server = serve(
+        code,
+        {
+            "/whole": {"handler": "whole", "body": "stream"},
+            "/echo": {"handler": "echo", "body": "stream"},
+        },
+    )
+    form = "Content-Type: application/x-www-form-urlencoded"
+    ways = ["body", "text", "json", "form", "read", "length", "bytes", "iteration"]
+    with server.connect() as client:
+        for way in ways:
+            at_once = post(f"/whole?way={way}", b"1", form)
+            told = client.ask(at_once).body
+            assert told.startswith(b"RuntimeError: this body may still arrive"), way
+            with server.connect() as slow:
+                slow.send(at_once[:-1])
+                assert slow.response().body == told
+            fields = [form, "Transfer-Encoding: chunked"]
+            chunked = get(f"/whole?way={way}", *fields, method="POST")
+            assert client.ask(chunked + b"1\r\n1\r\n0\r\n\r\n").body == told
+        assert client.ask(get("/whole?way=body")).body == b"b''"
+        assert client.ask(post("/echo", b"1")).status == 500
+        assert client.ask(get("/echo")).status == 200
+    server.expect_log("RuntimeError: this body may still arrive")
 
 
 def test_a_client_that_leaves_in_the_middle_of_its_body_cancels(serve: Serve) -> None:

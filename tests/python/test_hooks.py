@@ -562,6 +562,18 @@ def test_what_the_core_answers_by_itself_has_pages_too(
     assert hooks.error_endpoint(405) is None
 
 
+def test_files_and_programs_have_pages_without_middleware(hooks: Hooks) -> None:
+    events: list[str] = []
+    hooks.add_middleware(Recorder("a", events))
+    assert hooks.error_pages() == {}
+    hooks.add_error_handler(404, page)
+    ((status, endpoint),) = hooks.error_pages().items()
+    response = endpoint(REQUEST)
+    assert isinstance(response, Response)
+    assert parts(response) == ("<h1>404: Not Found</h1>", status, None)
+    assert events == []
+
+
 def test_what_the_core_answers_by_itself_goes_through_middleware(
     hooks: Hooks,
 ) -> None:

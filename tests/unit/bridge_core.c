@@ -250,6 +250,11 @@ bool pyrs_exchange_body_streams(const struct pyrs_exchange *exchange)
     return exchange->request.body_streams;
 }
 
+bool pyrs_exchange_body_may_stream(const struct pyrs_exchange *exchange)
+{
+    return exchange->request.body_streams;
+}
+
 bool pyrs_exchange_copy_body(const struct pyrs_exchange *exchange, size_t offset,
                              char *bytes, size_t length)
 {

@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import os
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,6 +44,16 @@ class Folder:
             return "other"
         finally:
             os.close(descriptor)
+
+    def look(self, path: str) -> str:
+        """As open, but what can only be looked at is "file" or "other"."""
+        descriptor = lib.folder_look(self._folder, os.fsencode(path))
+        if descriptor < 0:
+            return errno.errorcode[-descriptor]
+        mode = os.fstat(descriptor).st_mode
+        os.close(descriptor)
+        kinds = {stat.S_IFREG: "file", stat.S_IFDIR: "folder"}
+        return kinds.get(stat.S_IFMT(mode), "other")
 
 
 @contextmanager
@@ -96,12 +107,20 @@ def test_both_ways_give_the_same_answers(tmp_path: Path) -> None:
             found = {path: at_once.open(path) for path in paths}
             assert found == {path: walked.open(path) for path in paths}, (first, second)
             assert "outside" not in found.values()
+            seen = {path: at_once.look(path) for path in paths}
+            assert seen == {path: walked.look(path) for path in paths}, (first, second)
+            assert seen == {path: _without_content(found[path]) for path in paths}
+
+
+def _without_content(told: str) -> str:
+    return told if told == "folder" or told in errno.errorcode.values() else "file"
 
 
 def test_a_folder_is_opened_by_the_empty_path(tmp_path: Path, walk: bool) -> None:
     (tmp_path / "sub").mkdir()
     with opened(tmp_path, walk) as folder:
         assert folder.open("") == folder.open("sub") == "folder"
+        assert folder.look("") == folder.look("sub") == "folder"
 
 
 def test_many_folders_below_each_other(tmp_path: Path, walk: bool) -> None:
@@ -120,7 +139,8 @@ def test_links_may_lead_out_if_so_opened(tmp_path: Path, walk: bool) -> None:
     (tmp_path / "root" / "loop").symlink_to("loop")
     with opened(tmp_path / "root", walk, links_out=True) as folder:
         assert folder.open("out") == "outside"
-        assert folder.open("loop") == "ENOENT"
+        assert folder.look("out") == "file"
+        assert folder.open("loop") == folder.look("loop") == "ENOENT"
 
 
 @pytest.mark.timeout(60)
@@ -128,6 +148,7 @@ def test_a_fifo_is_not_waited_for(tmp_path: Path, walk: bool) -> None:
     os.mkfifo(tmp_path / "fifo")
     with opened(tmp_path, walk) as folder:
         assert folder.open("fifo") == ""
+        assert folder.look("fifo") == "other"
         assert folder.open("fifo/file") == "ENOTDIR"
 
 
@@ -184,14 +205,18 @@ def test_what_may_not_be_read_is_told_apart(tmp_path: Path, walk: bool) -> None:
     (tmp_path / "file").chmod(0)
     (tmp_path / "folder").chmod(0)
     found: list[str] = []
+    seen: list[str] = []
 
     def look() -> None:
         without_rights()
         with opened(tmp_path, walk) as folder:
-            found.extend(map(folder.open, ("file", "folder", "folder/file", "none")))
+            names = ("file", "folder", "folder/file", "none")
+            found.extend(map(folder.open, names))
+            seen.extend(map(folder.look, names))
 
     thread = threading.Thread(target=look)
     thread.start()
     thread.join()
     (tmp_path / "folder").chmod(0o700)
     assert found == ["EACCES", "EACCES", "EACCES", "ENOENT"]
+    assert seen == ["file", "folder", "EACCES", "ENOENT"]

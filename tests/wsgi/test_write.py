@@ -9,9 +9,12 @@ from .test_bodies import raw
 
 CODE = """
 import sys
+import threading
+import time
 from collections import Counter
 
 counts = Counter()
+kept = {}
 
 def hello(environ, start_response):
     start_response("200 OK", [])
@@ -78,7 +81,75 @@ def writes_much(environ, start_response):
         counts["written"] += 1
     counts["finished"] += 1
     return []
+
+def writes_without_end(environ, start_response):
+    write = start_response("200 OK", [tuple(environ["QUERY_STRING"].split(":"))])
+    try:
+        while True:
+            write(bytes(1_000))
+    except OSError as error:
+        counts[f"{type(error).__name__}: {error}"] += 1
+        raise
+
+def writes_what_is_dropped(environ, start_response):
+    write = start_response(environ["QUERY_STRING"].replace("_", " "), [])
+    for _ in range(100):
+        write(bytes(100_000))
+    counts["finished"] += 1
+    return []
+
+def try_to(write):
+    results = []  # of a thread of its own
+
+    def attempt():
+        try:
+            results.append(write(b"from elsewhere "))
+        except Exception as error:
+            results.append(f"{type(error).__name__}: {error}")
+
+    thread = threading.Thread(target=attempt)
+    thread.start()
+    thread.join()
+    return str(results[0]).encode()
+
+def writes_elsewhere(environ, start_response):
+    write = start_response("200 OK", [])
+    write(try_to(write))
+    return []
+
+def writes_elsewhere_in_a_generator(environ, start_response):
+    write = start_response("200 OK", [])
+    write(b"0 ")
+    time.sleep(0.01)
+    def body():
+        yield b"1 "
+        time.sleep(0.01)
+        yield b"2 "
+        write(b"3 ")
+        yield try_to(write)
+    return body()
+
+def keeps_write(environ, start_response):
+    kept["write"] = start_response("200 OK", [])
+    yield b"begun"
+    while not kept.get("go"):
+        yield b""
+        time.sleep(0.0005)
+    yield b" and done"
+
+def uses_what_is_kept(environ, start_response):
+    start_response("200 OK", [])
+    result = try_to(kept["write"])
+    try:
+        kept["write"](b"from another request ")
+    except Exception as error:
+        result += f"; {type(error).__name__}: {error}".encode()
+    kept["go"] = True
+    return [result]
 """
+ELSEWHERE = (
+    "RuntimeError: write() was called from another thread than its application's"
+)
 MIB = 1 << 20
 
 
@@ -170,19 +241,66 @@ def test_a_reader_that_stops_makes_the_writer_wait(server: RunningServer) -> Non
     assert server.resident_bytes() - before < 8 * MIB
     assert server.ask(get("/hello")).body == b"Hello, World!"
     client.abort()
-    wait_until(lambda: counted(server, "finished") == 1)
+    wait_until(lambda: server.counter("exchanges_open") == 0)
+    assert counted(server, "finished") == 0
 
 
 @everywhere
-def test_a_client_that_goes_does_not_stop_the_application(
-    server: RunningServer,
-) -> None:
+@pytest.mark.parametrize(
+    "field", ["X-A:b", "Content-Length:1000000000", "Content-Length:1"]
+)
+def test_a_client_that_goes_ends_the_writing(server: RunningServer, field: str) -> None:
     client = server.connect(small_window=True)
-    client.send(get("/writes_much?300"))
+    client.send(get(f"/writes_without_end?{field}"))
     assert client.receive()
     Client.abort(client)
-    wait_until(lambda: counted(server, "finished") == 1)
+    gone = "ClientDisconnected: the client went before its answer was whole"
+    wait_until(lambda: counted(server, gone) == 1)
+    server.allow_log("the body is longer than its Content-Length: cut there")
     assert server.ask(get("/hello")).body == b"Hello, World!"
+
+
+def test_the_log_has_no_fault_of_a_client_that_goes(serve: Serve) -> None:
+    server = serve(CODE, routes(CODE), timeouts=PATIENT, log_level="info")
+    client = server.connect()
+    client.send(get("/writes_without_end?X-A:b"))
+    assert client.receive()
+    client.abort()
+    server.expect_log("INFO .*writes_without_end: nobody waits for its answer any more")
+
+
+@everywhere
+@pytest.mark.parametrize(
+    ("method", "status"), [("HEAD", 200), ("GET", 204), ("GET", 304)]
+)
+def test_what_http_drops_may_be_written(
+    server: RunningServer, method: str, status: int
+) -> None:
+    path = f"/writes_what_is_dropped?{status}_Fine"
+    text = raw(server.connect(), get(path, "Connection: close", method=method))
+    assert text.startswith(f"HTTP/1.1 {status} Fine".encode())
+    assert text.endswith(b"\r\n\r\n")
+    assert counted(server, "finished") == 1
+
+
+@everywhere
+def test_another_thread_must_not_write(server: RunningServer) -> None:
+    with server.connect() as client:
+        assert client.ask(get("/writes_elsewhere")).body == ELSEWHERE.encode()
+        body = client.ask(get("/writes_elsewhere_in_a_generator")).body
+        assert body == b"0 1 2 3 " + ELSEWHERE.encode()
+        assert client.ask(get("/hello")).body == b"Hello, World!"
+
+
+@everywhere
+def test_nobody_writes_between_the_steps_of_a_generator(server: RunningServer) -> None:
+    with server.connect() as client:
+        client.send(get("/keeps_write"))
+        wait_until(lambda: server.inside("'write' in main.kept"))
+        told = server.ask(get("/uses_what_is_kept")).body.decode()
+        assert told == f"{ELSEWHERE}; {ELSEWHERE}"
+        assert client.response().body == b"begun and done"
+    server.inside("main.kept.clear()")
 
 
 def test_a_loop_that_is_never_handed_on_takes_what_is_written(serve: Serve) -> None:
