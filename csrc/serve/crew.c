@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "interpreter_wait.h"
 #include "service.h"
 #include "site.h"
 #include "steps.h"
@@ -422,10 +423,21 @@ bool crew_drive(struct crew *crew, uint32_t index, struct service *service)
     return called;
 }
 
+/* On a thread of its own: the watch must not wait for the interpreter. */
+static void find_interpreter_wait(void *argument)
+{
+    struct crew *crew = argument;
+
+    atomic_store(&crew->interpreter_wait,
+                 interpreter_wait_find(crew->site->interpreter));
+}
+
 bool crew_watch(struct crew *crew)
 {
     if (crew->site->settings.handoff_after_us == 0)
         return true;
+    crew->finding = crew->site->interpreter &&
+                    uv_thread_create(&crew->finder, find_interpreter_wait, crew) == 0;
     crew->watching =
         watch_is_possible() && uv_thread_create(&crew->watch, watch_run, crew) == 0;
     return crew->watching;
@@ -444,6 +456,8 @@ void crew_fini(struct crew *crew)
             uv_cond_wait(&crew->changed, &crew->lock);
     }
     uv_mutex_unlock(&crew->lock);
+    if (crew->finding)
+        uv_thread_join(&crew->finder);
     if (crew->watching)
         uv_thread_join(&crew->watch);
     uv_cond_destroy(&crew->changed);

@@ -76,8 +76,10 @@ struct crew {
     uint32_t post_count;
     uint32_t members;
     uint32_t members_idle;
-    uint32_t busy;             /* inside handlers beside the loops */
-    uint64_t interpreter_wait; /* interpreter_wait.h; the watch's */
+    uint32_t busy;      /* inside handlers beside the loops */
+    uv_thread_t finder; /* of interpreter_wait */
+    bool finding;
+    _Atomic uint64_t interpreter_wait; /* interpreter_wait.h; 0: not found yet */
     struct marks marks;
     struct crew_counters counters;
     void (*loop_over)(void *context); /* from the thread that drove it */

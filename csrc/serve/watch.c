@@ -72,8 +72,9 @@ static enum doing doing_of(const struct crew *crew, const struct runner *runner)
 
     if (!thread_sleeps(&runner->thread, &futex) || is_of_crew(crew, futex))
         return COMPUTES;
-    return interpreter_wait_is_at(crew->interpreter_wait, futex) ? WAITS_FOR_INTERPRETER
-                                                                 : SLEEPS;
+    return interpreter_wait_is_at(atomic_load(&crew->interpreter_wait), futex)
+               ? WAITS_FOR_INTERPRETER
+               : SLEEPS;
 }
 
 /* Each time the route loses a loop, not when the handler returns: until then others
@@ -217,8 +218,6 @@ void watch_run(void *argument)
     struct crew *crew = argument;
     int idle_looks = 0;
 
-    if (crew->site->interpreter)
-        crew->interpreter_wait = interpreter_wait_find(crew->site->interpreter);
     uv_mutex_lock(&crew->lock);
     while (!crew->stopping) {
         bool moved = false;

@@ -122,9 +122,12 @@ def _wait_until_away(server: RunningServer, count: int) -> None:
 def busy_processor() -> Iterator[int]:
     """The number of one that another process keeps busy."""
     processor = min(os.sched_getaffinity(0))
-    code = f"import os; os.sched_setaffinity(0, [{processor}])\nwhile True: pass"
-    with subprocess.Popen([sys.executable, "-c", code]) as process:
+    code = f"import os; os.sched_setaffinity(0, [{processor}]); print(flush=True)"
+    command = [sys.executable, "-c", f"{code}\nwhile True: pass"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         try:
+            assert process.stdout
+            assert process.stdout.readline()
             yield processor
         finally:
             process.kill()
