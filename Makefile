@@ -94,7 +94,7 @@ sanitized: $(MADE)/package $(MADE)/test
 
 fuzz: ## every fuzz target, SECONDS=60 each
 	@tools/system_packages.sh $(PYTHON) build fuzz
-	$(MAKE) -C tests/fuzz -j $(JOBS) --output-sync run SECONDS=$(SECONDS)
+	$(MAKE) -C tests/fuzz -j $(or $(filter-out 0,$(JOBS)),1) --output-sync run SECONDS=$(SECONDS)
 
 bench: $(MADE)/package $(MADE)/bench ## measure pyrs, the yardstick and the peers that are installed
 	$(BIN)/python benchmarks/run.py $(ARGS)

@@ -169,8 +169,8 @@ static bool keep_target(struct environ *prepared, struct pyrs_exchange *exchange
     PyObject *uri;
 
     if (!keep(prepared, KEY_SCRIPT_NAME, script) ||
-        !keep_raw_target(prepared, raw_target) ||
-        !keep(prepared, KEY_QUERY_STRING, pyrs_exchange_query(exchange)))
+        (pyrs_exchange_query(exchange).length == 0 &&
+         !keep_raw_target(prepared, raw_target)))
         return false;
     uri = prepared->last[KEY_REQUEST_URI];
     if (!is_text(uri, info))
@@ -193,9 +193,26 @@ static bool set_method(const struct making *making)
     return set_new(making, KEY_REQUEST_METHOD, str_from_latin1(method));
 }
 
+/* A target with a query is not kept: that may hold what is to be secret. */
+static bool set_query(const struct making *making)
+{
+    struct pyrs_slice query = pyrs_exchange_query(making->exchange);
+    PyObject *target;
+    bool done;
+
+    if (query.length == 0)
+        return true;
+    target = str_from_latin1(pyrs_exchange_raw_target(making->exchange));
+    done = target && set(making, KEY_RAW_URI, target) &&
+           set(making, KEY_REQUEST_URI, target) &&
+           set_new(making, KEY_QUERY_STRING, str_from_latin1(query));
+    Py_XDECREF(target);
+    return done;
+}
+
 static bool set_request_line(const struct making *making)
 {
-    if (!set_method(making))
+    if (!set_method(making) || !set_query(making))
         return false;
     return pyrs_exchange_version_minor(making->exchange) != 0 ||
            set_new(making, KEY_SERVER_PROTOCOL, PyUnicode_FromString("HTTP/1.0"));
@@ -303,6 +320,11 @@ static bool set_origin(const struct making *making)
 
 /* ---- the whole ---- */
 
+/* All threads have one template, and what is kept in it is of this request until it is
+ * copied. So nothing before the copy may run Python code, which could let another
+ * thread in: only str are made, which the collector does not count, and the copy clones
+ * the keys and values before it makes the dict that it does count, since nothing is
+ * ever deleted from the template. */
 PyObject *environ_make(struct environ *prepared, struct pyrs_exchange *exchange,
                        struct wsgi_input *input)
 {

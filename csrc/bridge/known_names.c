@@ -19,7 +19,8 @@ enum pyrs_field known_names_field(struct known_names *names, PyObject *name,
 
     if (known->name == name)
         return known->field;
-    if (text.length > NAME_BYTES_MAX)
+    /* A subclass may hold anything, and its end may run anything. */
+    if (text.length > NAME_BYTES_MAX || !PyUnicode_CheckExact(name))
         return pyrs_field_of(text);
     known->field = pyrs_field_of(text);
     Py_XSETREF(known->name, Py_NewRef(name));

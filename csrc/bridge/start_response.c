@@ -21,6 +21,7 @@ static int digit_of(char c)
 static bool set_status(struct start_response *start, PyObject *status)
 {
     struct pyrs_slice text = field_text(status, "status");
+    struct pyrs_slice reason;
     int number = 0;
 
     if (!text.bytes)
@@ -34,11 +35,12 @@ static bool set_status(struct start_response *start, PyObject *status)
             return refuse_status(status);
         number = number * 10 + digit_of(text.bytes[i]);
     }
-    start->status = (uint32_t)number;
-    start->reason = (struct pyrs_slice){text.bytes + STATUS_DIGITS + 1,
-                                        text.length - STATUS_DIGITS - 1};
-    if (number < 200 || number > 599 || !pyrs_field_value_is_valid(start->reason))
+    reason = (struct pyrs_slice){text.bytes + STATUS_DIGITS + 1,
+                                 text.length - STATUS_DIGITS - 1};
+    if (number < 200 || number > 599 || !pyrs_field_value_is_valid(reason))
         return refuse_status(status);
+    start->status = (uint32_t)number; /* these and status_text only together */
+    start->reason = reason;
     Py_XSETREF(start->status_text, Py_NewRef(status));
     return true;
 }

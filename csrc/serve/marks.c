@@ -10,6 +10,8 @@
 enum { ENOUGH_FIRST = 16, ENOUGH_MAX = 4096 };
 /* So many times as many runs, quick or not, until one is tried on the loop. */
 enum { TRIAL_FACTOR = 16 };
+/* Losing a loop twice within this time is no accident. */
+enum { COMPUTED_AGAIN_MS = 100 };
 /* Slow paths below one folder until all of it is taken for slow. */
 enum { FOLDER_PATHS = 4 };
 /* Bytes of a path that count. */
@@ -120,6 +122,16 @@ static void clear(struct marks *marks, uint32_t slot)
     atomic_store_explicit(&mark->paths, 0, memory_order_relaxed);
     if (atomic_exchange_explicit(&mark->set, 0, memory_order_relaxed))
         atomic_fetch_sub_explicit(&marks->count, 1, memory_order_relaxed);
+}
+
+bool marks_computed_before(struct marks *marks, struct mark_place place,
+                           uint64_t now_ns)
+{
+    uint32_t now_ms = (uint32_t)(now_ns / 1000000);
+    uint32_t last_ms = atomic_exchange_explicit(&marks->slots[place.own].computed_ms,
+                                                now_ms, memory_order_relaxed);
+
+    return last_ms && now_ms - last_ms < COMPUTED_AGAIN_MS;
 }
 
 void marks_set(struct marks *marks, struct mark_place place)

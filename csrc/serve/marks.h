@@ -1,10 +1,10 @@
 /* marks.h - which routes are known to block.
  *
- * A route is marked when its handler lost a loop while it slept, and from then on
- * begins on other threads; when it was quick there for long enough it comes back to the
- * loop. Each time it has to be marked again it must have been quick for twice as long.
- * Where many threads wait for the interpreter nothing is quick, so now and then one run
- * is tried on the loop.
+ * A route is marked when its handler lost a loop while it slept, or soon again while it
+ * computed, and from then on begins on other threads; when it was quick there for long
+ * enough it comes back to the loop. Each time it has to be marked again it must have
+ * been quick for twice as long. Where many threads wait for the interpreter nothing is
+ * quick, so now and then one run is tried on the loop.
  *
  * A route that takes a rest ("/" followed by "*": a WSGI application, a framework)
  * holds many paths, of which one may be slow and the others not: there the mark is kept
@@ -29,10 +29,11 @@ enum { MARK_SLOTS = 4096 };
 
 struct mark {
     _Atomic uint8_t set;
-    _Atomic uint8_t paths;   /* of a folder: slow ones below it */
-    _Atomic uint16_t quick;  /* runs in a row */
-    _Atomic uint16_t enough; /* so many, and the mark goes */
-    _Atomic uint32_t beside; /* runs since it was set or tried */
+    _Atomic uint8_t paths;        /* of a folder: slow ones below it */
+    _Atomic uint16_t quick;       /* runs in a row */
+    _Atomic uint16_t enough;      /* so many, and the mark goes */
+    _Atomic uint32_t beside;      /* runs since it was set or tried */
+    _Atomic uint32_t computed_ms; /* when it lost a loop last while it computed */
 };
 
 struct marks {
@@ -54,6 +55,10 @@ static inline bool marks_any(const struct marks *marks)
 }
 
 bool marks_have(const struct marks *marks, struct mark_place place);
+
+/* It has lost a loop while it computed: true if it did so shortly before as well. */
+bool marks_computed_before(struct marks *marks, struct mark_place place,
+                           uint64_t now_ns);
 
 /* It has lost a loop. */
 void marks_set(struct marks *marks, struct mark_place place);

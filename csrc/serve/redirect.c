@@ -132,7 +132,7 @@ static void begin_anew(struct pyrs_exchange *exchange)
 {
     steps_come_home(exchange);
     exchange->started = exchange->notified_gone = exchange->body_untold = false;
-    exchange->answered = exchange->told_gone = false;
+    exchange->answered = exchange->told_gone = exchange->on_trial = false;
     exchange->runner = NULL;
     exchange->state = NULL;
     exchange->allow = slice_of(NULL, 0);

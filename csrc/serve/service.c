@@ -160,7 +160,7 @@ static bool run_beside(struct service *service, struct pyrs_exchange *exchange)
 
     if (!exchange->started && exchange->http1->connection.state != CONNECTION_OPEN)
         return false; /* it will not run at all */
-    beside = steps_belong_beside(exchange);
+    beside = steps_choose_beside(exchange);
     if (!beside && needs_interpreter && service->contended_until_ms > 0)
         call_visitor(service);
     may_visit = service->visited && needs_interpreter;

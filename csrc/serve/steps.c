@@ -244,7 +244,7 @@ static void return_away(struct runner *runner, struct pyrs_exchange *exchange)
 /* Its loop, or its place as a visitor, is still the runner's. */
 static void note_trial(struct runner *runner, struct pyrs_exchange *exchange)
 {
-    if (exchange->on_trial && runner->outcome == STEP_ENDED)
+    if (runner->outcome == STEP_ENDED && exchange->on_trial)
         marks_passed(&runner->crew->marks, marks_place(exchange));
 }
 
@@ -321,8 +321,8 @@ void steps_run_away(struct runner *runner, struct pyrs_exchange *exchange)
     return_away(runner, exchange);
 }
 
-/* Its route is marked, and it is not the one to be tried all the same. */
-static bool is_marked(struct crew *crew, struct pyrs_exchange *exchange)
+/* Its route is marked; but one of many is tried on the loop all the same. */
+static bool is_kept_off(struct crew *crew, struct pyrs_exchange *exchange)
 {
     struct mark_place place;
 
@@ -335,7 +335,7 @@ static bool is_marked(struct crew *crew, struct pyrs_exchange *exchange)
     return !exchange->on_trial;
 }
 
-bool steps_belong_beside(struct pyrs_exchange *exchange)
+bool steps_choose_beside(struct pyrs_exchange *exchange)
 {
     struct crew *crew = service_of_exchange(exchange)->runner->crew;
     const struct route *route = exchange->match.route;
@@ -348,7 +348,7 @@ bool steps_belong_beside(struct pyrs_exchange *exchange)
     /* What waits for its body waits for the loop, which may never be handed on. */
     if (run == PYRS_RUN_THREAD || exchange->stream)
         return true;
-    return run != PYRS_RUN_LOOP && is_marked(crew, exchange);
+    return run != PYRS_RUN_LOOP && is_kept_off(crew, exchange);
 }
 
 void steps_bring_back(struct pyrs_exchange *exchange)

@@ -26,8 +26,9 @@ bool steps_must_wait(struct pyrs_exchange *exchange);
  * another thread drives the loop now. */
 bool steps_run(struct pyrs_exchange *exchange);
 
-/* True if its next step is to run beside the loop. */
-bool steps_belong_beside(struct pyrs_exchange *exchange);
+/* True if its next step is to run beside the loop. To be asked once for a step: of a
+ * route that is marked, one run of many is chosen to be tried on the loop (marks.h). */
+bool steps_choose_beside(struct pyrs_exchange *exchange);
 
 /* Gives the exchange to other threads: its bytes are moved, those behind it wait. False
  * if memory is out. */

@@ -78,13 +78,15 @@ static enum doing doing_of(const struct crew *crew, const struct runner *runner)
 }
 
 /* Each time the route loses a loop, not when the handler returns: until then others
- * would lose theirs to it. Only if it sleeps: a handler that computes has no use for
- * another thread, and many of them would but wait for each other; perhaps it is none of
- * its doing, if Python's collector runs in it. */
-static void mark(struct crew *crew, const struct runner *runner,
+ * would lose theirs to it. Not if it waits for the interpreter: many threads would but
+ * wait for each other. One that computes is marked if it does so again soon: now and
+ * then Python's collector runs in it, or it is called for the first time. */
+static void mark(struct crew *crew, enum doing doing,
                  const struct pyrs_exchange *exchange)
 {
-    if (doing_of(crew, runner) == SLEEPS)
+    if (doing == SLEEPS ||
+        (doing == COMPUTES &&
+         marks_computed_before(&crew->marks, marks_place(exchange), uv_hrtime())))
         marks_set(&crew->marks, marks_place(exchange));
 }
 
@@ -105,7 +107,7 @@ static void relieve_driver(struct crew *crew, struct post *post, uint64_t step)
     relief->service = post->service;
     relief->exchange = exchange_of(runner);
     if (relief->exchange) {
-        mark(crew, runner, relief->exchange);
+        mark(crew, doing_of(crew, runner), relief->exchange);
         runner->role = RUNNER_FREE;
         crew_count_as_busy(crew, runner);
     } else {
@@ -123,12 +125,13 @@ static void relieve_driver(struct crew *crew, struct post *post, uint64_t step)
 static void relieve_visitor(struct crew *crew, struct post *post, uint64_t step)
 {
     struct runner *runner = post->visitor;
-    struct pyrs_exchange *exchange = exchange_of(runner);
+    struct pyrs_exchange *exchange =
+        exchange_of(runner); /* if it is still in the step */
+    enum doing doing = doing_of(crew, runner);
 
-    if (!exchange || doing_of(crew, runner) == WAITS_FOR_INTERPRETER ||
-        !challenge(runner, step))
+    if (!exchange || doing == WAITS_FOR_INTERPRETER || !challenge(runner, step))
         return;
-    mark(crew, runner, exchange);
+    mark(crew, doing, exchange);
     runner->role = RUNNER_FREE;
     post->visitor = NULL;
     crew_count_as_busy(crew, runner);

@@ -220,12 +220,12 @@ def test_a_client_that_never_reads_is_cut_by_the_send_timeout(serve: Serve) -> N
 def test_a_client_that_reads_slowly_is_served_to_the_end(
     serve: Serve, path: str
 ) -> None:
-    server = serve(CODE, timeouts=timeouts(send=1))
+    server = serve(CODE, timeouts=timeouts(send=2))
     (server.folder / "large.bin").write_bytes(b"x" * 3_000_000)
     with server.connect(small_window=True) as client:
         client.send(get(path))
         start = time.monotonic()
-        while time.monotonic() - start < 2:  # twice the timeout
+        while time.monotonic() - start < 4:  # twice the timeout
             client.unread += client.socket.recv(4096)
             time.sleep(0.02)
         assert len(client.unread) < 3_000_000

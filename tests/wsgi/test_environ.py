@@ -83,8 +83,18 @@ def test_both_ends_of_the_connection_are_told(
     own = (environ["REMOTE_ADDR"], int(environ["REMOTE_PORT"]))
     assert own == client.socket.getsockname()
     with server.connect() as other:
-        port = environ_of(other, get("/app"))["REMOTE_PORT"]
-        assert int(port) == other.socket.getsockname()[1]
+        for asking in (other, client, other):
+            port = environ_of(asking, get("/app"))["REMOTE_PORT"]
+            assert int(port) == asking.socket.getsockname()[1]
+
+
+def test_what_one_request_has_the_next_one_has_not(client: Client) -> None:
+    for target in ("/app/a?b=c", "/app/a", "/app/a?", "/app/a?b=c", "/app/d", "/app"):
+        environ = environ_of(client, get(target))
+        path, _, query = target.partition("?")
+        assert environ["REQUEST_URI"] == environ["RAW_URI"] == target
+        assert environ["PATH_INFO"] == path.removeprefix("/app")
+        assert environ["QUERY_STRING"] == query
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,16 @@ def returns(environ, start_response):
     write = start_response("200 OK", [])
     return [b"%d" % callable(write)]
 
+STATUS = "200 OK"
+
+def constant(environ, start_response):
+    start_response(STATUS, [])
+    try:
+        start_response(environ["QUERY_STRING"] + " Much", [], none())
+    except ValueError:
+        start_response(STATUS, [], none())
+    return [b"constant"]
+
 def twice(environ, start_response):
     start_response("200 OK", [])
     start_response("200 OK", [])
@@ -164,6 +174,17 @@ def test_what_is_no_status_is_an_error(
     answer = client.ask(told((status, [])))
     assert (answer.status, answer.body) == (500, b"Internal Server Error\n")
     server.expect_log(r"main:told raised:.*(ValueError|TypeError): .*status")
+
+
+def test_a_status_that_is_refused_leaves_nothing_to_the_next_one(
+    server: RunningServer, client: Client
+) -> None:
+    for asked in (get("/constant?600"), told(("600 Much", [])), get("/constant?600")):
+        answer = client.ask(asked)
+        if answer.status == 500:
+            server.expect_log("ValueError: status")
+            continue
+        assert (answer.status, answer.body) == (200, b"constant")
 
 
 def test_headers_are_sent_as_they_are(client: Client) -> None:
