@@ -27,7 +27,7 @@ void pyrs_cgi_settings_init(struct pyrs_cgi_settings *settings)
 
 /* ---- what the loops see ---- */
 
-/* Memory is out. */
+/* Memory is out, or it cannot be told where the request comes from. */
 static void refuse(struct pyrs_exchange *exchange)
 {
     pyrs_exchange_respond(exchange,
