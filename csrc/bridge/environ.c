@@ -59,12 +59,6 @@ static PyObject *path_text(struct pyrs_slice path)
 
 /* ---- what seldom changes: in the template ---- */
 
-static bool is_text(PyObject *text, struct pyrs_slice bytes)
-{
-    return text && (size_t)PyUnicode_GET_LENGTH(text) == bytes.length &&
-           memcmp(PyUnicode_1BYTE_DATA(text), bytes.bytes, bytes.length) == 0;
-}
-
 /* `bytes` is what it was made of: not its text, if slashes were encoded. */
 static bool keep_made(struct environ *prepared, enum environ_key key,
                       struct pyrs_slice bytes, PyObject *text)
@@ -85,7 +79,7 @@ static bool keep(struct environ *prepared, enum environ_key key,
     PyObject *text;
     bool done;
 
-    if (is_text(prepared->last[key], bytes))
+    if (str_is_latin1(prepared->last[key], bytes))
         return true;
     text = path_text(bytes);
     done = text && keep_made(prepared, key, bytes, text);
@@ -149,7 +143,7 @@ static bool keep_raw_target(struct environ *prepared, struct pyrs_slice raw_targ
     PyObject *text;
     bool done;
 
-    if (is_text(prepared->last[KEY_REQUEST_URI], raw_target))
+    if (str_is_latin1(prepared->last[KEY_REQUEST_URI], raw_target))
         return true;
     text = str_from_latin1(raw_target);
     done = text && keep_made(prepared, KEY_RAW_URI, raw_target, text) &&
@@ -173,7 +167,7 @@ static bool keep_target(struct environ *prepared, struct pyrs_exchange *exchange
          !keep_raw_target(prepared, raw_target)))
         return false;
     uri = prepared->last[KEY_REQUEST_URI];
-    if (!is_text(uri, info))
+    if (!str_is_latin1(uri, info))
         return keep(prepared, KEY_PATH_INFO, info);
     return uri == prepared->last[KEY_PATH_INFO] ||
            keep_made(prepared, KEY_PATH_INFO, info, uri);
@@ -188,7 +182,7 @@ static bool set_method(const struct making *making)
     PyObject *const *known = making->prepared->state->methods;
 
     for (int i = 0; i < KNOWN_METHOD_COUNT; i++)
-        if (is_text(known[i], method))
+        if (str_is_latin1(known[i], method))
             return i == 0 || set(making, KEY_REQUEST_METHOD, known[i]);
     return set_new(making, KEY_REQUEST_METHOD, str_from_latin1(method));
 }

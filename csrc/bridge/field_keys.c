@@ -171,14 +171,6 @@ void field_keys_fini(struct field_keys *keys)
 
 /* ---- values ---- */
 
-static bool is_last_value(const struct field_key *slot, struct pyrs_slice value)
-{
-    PyObject *last = slot->value;
-
-    return last && (size_t)PyUnicode_GET_LENGTH(last) == value.length &&
-           memcmp(PyUnicode_1BYTE_DATA(last), value.bytes, value.length) == 0;
-}
-
 static bool is_secret(const struct field_key *slot)
 {
     struct pyrs_slice name = {slot->name, slot->length};
@@ -191,7 +183,7 @@ static PyObject *value_of(struct field_key *slot, struct pyrs_slice value)
 {
     PyObject *made;
 
-    if (is_last_value(slot, value))
+    if (str_is_latin1(slot->value, value))
         return Py_NewRef(slot->value);
     made = str_from_latin1(value);
     if (made && value.length <= VALUE_KEPT_BYTES_MAX && !is_secret(slot))

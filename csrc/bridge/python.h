@@ -78,6 +78,13 @@ static inline PyObject *str_from_latin1(struct pyrs_slice bytes)
     return PyUnicode_DecodeLatin1(bytes.bytes, (Py_ssize_t)bytes.length, NULL);
 }
 
+/* True if that would make this str. NULL is none. */
+static inline bool str_is_latin1(PyObject *text, struct pyrs_slice bytes)
+{
+    return text && (size_t)PyUnicode_GET_LENGTH(text) == bytes.length &&
+           memcmp(PyUnicode_1BYTE_DATA(text), bytes.bytes, bytes.length) == 0;
+}
+
 /* The bytes of what has a buffer, in one piece: a view with gaps is joined in a copy,
  * which the buffer holds then. False with an exception set. */
 static inline bool buffer_of(PyObject *value, Py_buffer *buffer)

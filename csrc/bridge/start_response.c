@@ -92,7 +92,7 @@ static bool add_field(struct start_response *start, PyObject *name, PyObject *va
     value_text = field_text(value, "header value");
     if (!value_text.bytes)
         return false;
-    field = known_names_field(start->known_names, name, name_text);
+    field = known_names_field(&start->state->known_names, name, name_text);
     if (field == PYRS_FIELD_CONTENT_LENGTH)
         return set_content_length(start, name, value, value_text);
     if (!pyrs_field_value_is_valid(value_text))
@@ -355,9 +355,7 @@ static bool has_no_body(const struct start_response *start)
 
 static void set_disconnected(const struct start_response *start)
 {
-    const struct module_state *state = PyType_GetModuleState(Py_TYPE(start));
-
-    PyErr_SetString(state->policy.client_disconnected_type,
+    PyErr_SetString(start->state->policy.client_disconnected_type,
                     "the client went before its answer was whole");
 }
 
@@ -400,7 +398,7 @@ static struct start_response *start_response_new(struct module_state *state)
     memset((char *)start + sizeof(PyObject), 0,
            sizeof(struct start_response) - sizeof(PyObject));
     start->call = start_response_call;
-    start->known_names = &state->known_names;
+    start->state = state;
     start->write = PyCFunction_New(&write_method, (PyObject *)start);
     PyObject_GC_Track((PyObject *)start);
     if (start->write)

@@ -17,13 +17,13 @@
 
 struct start_response {
     PyObject_HEAD vectorcallfunc call;
-    struct pyrs_exchange *exchange;  /* NULL: the request is over */
-    struct wsgi_input *input;        /* new; NULL if there is no body */
-    struct known_names *known_names; /* the module's */
-    PyObject *write;                 /* the method, made once; it holds the object */
-    bool is_set;                     /* status and headers are known */
-    bool has_begun;                  /* and have left */
-    bool is_cut;                     /* and more came than Content-Length says */
+    struct pyrs_exchange *exchange; /* NULL: the request is over */
+    struct wsgi_input *input;       /* new; NULL if there is no body */
+    struct module_state *state;     /* while there is an exchange */
+    PyObject *write;                /* the method, made once; it holds the object */
+    bool is_set;                    /* status and headers are known */
+    bool has_begun;                 /* and have left */
+    bool is_cut;                    /* and more came than Content-Length says */
     uint32_t status;
     struct pyrs_slice reason;
     PyObject *status_text;  /* new: of the reason */

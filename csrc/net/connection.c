@@ -257,17 +257,22 @@ void connection_resume(struct connection *connection)
         want_receive(connection);
 }
 
-void connection_set_timeout(struct connection *connection, uint32_t timeout_ms)
+static void set_timeout(struct connection *connection, uint32_t timeout_ms)
 {
     struct loop *loop = connection->loop;
 
-    if (connection->blocked || connection->state == CONNECTION_CLOSED)
-        return; /* the send timeout stands until the socket takes bytes again */
     if (timeout_ms == 0)
         timeout_cancel(&loop->timeouts, &connection->timeout);
     else
         timeout_set(&loop->timeouts, &connection->timeout,
                     loop_now_ms(loop) + timeout_ms);
+}
+
+void connection_set_timeout(struct connection *connection, uint32_t timeout_ms)
+{
+    /* The send timeout stands until the socket takes bytes again. */
+    if (!connection->blocked && connection->state != CONNECTION_CLOSED)
+        set_timeout(connection, timeout_ms);
 }
 
 /* ---- receiving ---- */
@@ -352,7 +357,7 @@ static int unsent_by_socket(const struct connection *connection)
 static void begin_send_timeout(struct connection *connection, int unsent)
 {
     connection->unsent_seen = unsent;
-    connection_set_timeout(connection, connection->loop->settings.send_timeout_ms);
+    set_timeout(connection, connection->loop->settings.send_timeout_ms);
 }
 
 bool connection_goes_on(struct connection *connection)
@@ -361,9 +366,7 @@ bool connection_goes_on(struct connection *connection)
 
     if (unsent >= connection->unsent_seen)
         return false;
-    connection->blocked = false;
     begin_send_timeout(connection, unsent);
-    connection->blocked = true;
     return true;
 }
 

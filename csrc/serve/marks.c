@@ -95,9 +95,17 @@ static bool is_set(const struct marks *marks, uint32_t slot)
            atomic_load_explicit(&marks->slots[slot].set, memory_order_relaxed);
 }
 
+/* Which of the two has the mark; MARK_SLOTS: none. */
+static uint32_t set_one_of(const struct marks *marks, struct mark_place place)
+{
+    if (is_set(marks, place.own))
+        return place.own;
+    return is_set(marks, place.folder) ? place.folder : MARK_SLOTS;
+}
+
 bool marks_have(const struct marks *marks, struct mark_place place)
 {
-    return is_set(marks, place.own) || is_set(marks, place.folder);
+    return set_one_of(marks, place) < MARK_SLOTS;
 }
 
 static void set(struct marks *marks, uint32_t slot)
@@ -159,14 +167,6 @@ static void note(struct marks *marks, uint32_t slot, bool quick)
         runs = 0;
     }
     atomic_store_explicit(&mark->quick, (uint16_t)runs, memory_order_relaxed);
-}
-
-/* Which of the two has the mark; MARK_SLOTS if it is gone. */
-static uint32_t set_one_of(const struct marks *marks, struct mark_place place)
-{
-    if (is_set(marks, place.own))
-        return place.own;
-    return is_set(marks, place.folder) ? place.folder : MARK_SLOTS;
 }
 
 void marks_note_run(struct marks *marks, struct mark_place place, bool quick)

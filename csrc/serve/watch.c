@@ -52,7 +52,7 @@ static bool challenge(struct runner *runner, uint64_t step)
 
 /* ---- handing on ---- */
 
-/* Of a runner that is challenged, and so stays in its step. */
+/* Of its step: of that at which the watch looks, if it is challenged then. */
 static struct pyrs_exchange *exchange_of(struct runner *runner)
 {
     return atomic_load_explicit(&runner->exchange, memory_order_relaxed);
@@ -84,10 +84,11 @@ static enum doing doing_of(const struct crew *crew, const struct runner *runner)
 static void mark(struct crew *crew, enum doing doing,
                  const struct pyrs_exchange *exchange)
 {
+    struct mark_place place = marks_place(exchange);
+
     if (doing == SLEEPS ||
-        (doing == COMPUTES &&
-         marks_computed_before(&crew->marks, marks_place(exchange), uv_hrtime())))
-        marks_set(&crew->marks, marks_place(exchange));
+        (doing == COMPUTES && marks_computed_before(&crew->marks, place, uv_hrtime())))
+        marks_set(&crew->marks, place);
 }
 
 /* The driver is in a handler, or waits for the interpreter: another thread drives on.
@@ -125,8 +126,7 @@ static void relieve_driver(struct crew *crew, struct post *post, uint64_t step)
 static void relieve_visitor(struct crew *crew, struct post *post, uint64_t step)
 {
     struct runner *runner = post->visitor;
-    struct pyrs_exchange *exchange =
-        exchange_of(runner); /* if it is still in the step */
+    struct pyrs_exchange *exchange = exchange_of(runner);
     enum doing doing = doing_of(crew, runner);
 
     if (!exchange || doing == WAITS_FOR_INTERPRETER || !challenge(runner, step))
@@ -144,7 +144,6 @@ static void relieve_visitor(struct crew *crew, struct post *post, uint64_t step)
 static bool waits_for_processor(const struct crew *crew, const struct runner *runner)
 {
     uint64_t used_ns = thread_cpu_ns(&runner->thread) - runner->cpu_seen_ns;
-
     uint64_t futex;
 
     return used_ns < period_ns(crew) / 2 && !thread_sleeps(&runner->thread, &futex);

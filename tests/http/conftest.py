@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit import Serve, servers
+from tests.kit import RunningServer, Serve, servers
 
 
 @pytest.fixture
@@ -21,3 +21,10 @@ def serve_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     has the checks at the end of each test."""
     with servers(tmp_path_factory.mktemp("servers")) as serve:
         yield serve
+
+
+@pytest.fixture
+def server(shared_server: RunningServer) -> Iterator[RunningServer]:
+    """Of a module that has a `shared_server`."""
+    with shared_server.lent() as server:
+        yield server

@@ -9,7 +9,6 @@ import email.utils
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -50,12 +49,6 @@ SIZES = [1, 1000, 16 * 1024, 16 * 1024 + 1, 100_000, 3 * MIB + 1]
 @pytest.fixture(scope="module")
 def shared_server(serve_module: Serve) -> RunningServer:
     return serve_module(CODE, ROUTES)
-
-
-@pytest.fixture
-def server(shared_server: RunningServer) -> Iterator[RunningServer]:
-    with shared_server.lent() as server:
-        yield server
 
 
 @pytest.fixture

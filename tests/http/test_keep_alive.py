@@ -1,7 +1,5 @@
 """When does a connection stay open, and in which order do answers come?"""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.kit import RunningServer, Serve, get, post, post_chunked
@@ -24,12 +22,6 @@ ROUTES = {
 @pytest.fixture(scope="module")
 def shared_server(serve_module: Serve) -> RunningServer:
     return serve_module(CODE, ROUTES)
-
-
-@pytest.fixture
-def server(shared_server: RunningServer) -> Iterator[RunningServer]:
-    with shared_server.lent() as server:
-        yield server
 
 
 @pytest.mark.parametrize(

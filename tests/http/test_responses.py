@@ -1,7 +1,6 @@
 """What stands in every response, whoever made it, and how targets are routed."""
 
 import subprocess
-from collections.abc import Iterator
 from json import loads as json
 
 import pytest
@@ -123,12 +122,6 @@ ROUTING = {
 @pytest.fixture(scope="module")
 def shared_server(serve_module: Serve) -> RunningServer:
     return serve_module(CODE, {**ROUTING, "/facts": "facts"})
-
-
-@pytest.fixture
-def server(shared_server: RunningServer) -> Iterator[RunningServer]:
-    with shared_server.lent() as server:
-        yield server
 
 
 @pytest.mark.parametrize(
