@@ -13,84 +13,69 @@
 #include <assert.h>
 
 /* RFC 9110, 15, and the IANA registry of status codes. */
-#define STATUSES(row)                                                                  \
-    row(100, "Continue") row(101, "Switching Protocols") row(102, "Processing") row(   \
-        103, "Early Hints") row(200, "OK") row(201, "Created") row(202, "Accepted")    \
-        row(203, "Non-Authoritative Information") row(204, "No Content") row(          \
-            205, "Reset Content") row(206, "Partial Content") row(207, "Multi-Status") \
-            row(208, "Already Reported") row(226, "IM Used") row(                      \
-                300,                                                                   \
-                "Multiple "                                                            \
-                "Choices") row(301, "Moved Permanently") row(302,                      \
-                                                             "Found") row(303,         \
-                                                                          "See Other") \
-                row(304, "Not Modified") row(305, "Use Proxy") row(                    \
-                    307, "Temporary Redirect") row(308, "Permanent Redirect")          \
-                    row(400, "Bad Request") row(401, "Unauthorized") row(              \
-                        402, "Payment Required") row(403,                              \
-                                                     "Forbidden") row(404,             \
-                                                                      "Not Found")     \
-                        row(405, "Method Not Allowed") row(406, "Not Acceptable") row( \
-                            407,                                                       \
-                            "Proxy Authentication "                                    \
-                            "Required") row(408, "Request Timeout") row(409,           \
-                                                                        "Conflict")    \
-                            row(410, "Gone") row(411, "Length Required") row(          \
-                                412, "Precondition Failed") row(413,                   \
-                                                                "Content Too Large")   \
-                                row(414, "URI Too Long") row(                          \
-                                    415, "Unsupported Media "                          \
-                                         "Type") row(416, "Range Not Satisfiable")     \
-                                    row(417, "Expectation Failed") row(                \
-                                        421,                                           \
-                                        "Misdirected Request") row(422,                \
-                                                                   "Unproce"           \
-                                                                   "ssable "           \
-                                                                   "Conten"            \
-                                                                   "t") row(423,       \
-                                                                            "Locked")  \
-                                        row(424, "Failed Dependency") row(             \
-                                            425, "Too "                                \
-                                                 "Earl"                                \
-                                                 "y") row(426, "Upgrade Required")     \
-                                            row(428, "Precondition Required") row(     \
-                                                429,                                   \
-                                                "Too Many "                            \
-                                                "Requests") row(431,                   \
-                                                                "Request Header "      \
-                                                                "Fields Too "          \
-                                                                "Large") row(451,      \
-                                                                             "Unavail" \
-                                                                             "able "   \
-                                                                             "For "    \
-                                                                             "Legal "  \
-                                                                             "Reason"  \
-                                                                             "s")      \
-                                                row(500, "Internal Server Error") row( \
-                                                    501, "Not Implemented")            \
-                                                    row(502, "Bad Gateway") row(       \
-                                                        503,                           \
-                                                        "Service "                     \
-                                                        "Unavailable") row(504,        \
-                                                                           "Gateway "  \
-                                                                           "Timeout")  \
-                                                        row(505, "HTTP Version Not "   \
-                                                                 "Supported")          \
-                                                            row(506, "Variant Also "   \
-                                                                     "Negotiates")     \
-                                                                row(507,               \
-                                                                    "Insufficient "    \
-                                                                    "Storage")         \
-                                                                    row(508, "Loop "   \
-                                                                             "Detecte" \
-                                                                             "d")      \
-                                                                        row(511,       \
-                                                                            "Network " \
-                                                                            "Authenti" \
-                                                                            "cati"     \
-                                                                            "on "      \
-                                                                            "Require"  \
-                                                                            "d")
+/* clang-format off */
+#define STATUSES(row)                           \
+    row(100, "Continue")                        \
+    row(101, "Switching Protocols")             \
+    row(102, "Processing")                      \
+    row(103, "Early Hints")                     \
+    row(200, "OK")                              \
+    row(201, "Created")                         \
+    row(202, "Accepted")                        \
+    row(203, "Non-Authoritative Information")   \
+    row(204, "No Content")                      \
+    row(205, "Reset Content")                   \
+    row(206, "Partial Content")                 \
+    row(207, "Multi-Status")                    \
+    row(208, "Already Reported")                \
+    row(226, "IM Used")                         \
+    row(300, "Multiple Choices")                \
+    row(301, "Moved Permanently")               \
+    row(302, "Found")                           \
+    row(303, "See Other")                       \
+    row(304, "Not Modified")                    \
+    row(305, "Use Proxy")                       \
+    row(307, "Temporary Redirect")              \
+    row(308, "Permanent Redirect")              \
+    row(400, "Bad Request")                     \
+    row(401, "Unauthorized")                    \
+    row(402, "Payment Required")                \
+    row(403, "Forbidden")                       \
+    row(404, "Not Found")                       \
+    row(405, "Method Not Allowed")              \
+    row(406, "Not Acceptable")                  \
+    row(407, "Proxy Authentication Required")   \
+    row(408, "Request Timeout")                 \
+    row(409, "Conflict")                        \
+    row(410, "Gone")                            \
+    row(411, "Length Required")                 \
+    row(412, "Precondition Failed")             \
+    row(413, "Content Too Large")               \
+    row(414, "URI Too Long")                    \
+    row(415, "Unsupported Media Type")          \
+    row(416, "Range Not Satisfiable")           \
+    row(417, "Expectation Failed")              \
+    row(421, "Misdirected Request")             \
+    row(422, "Unprocessable Content")           \
+    row(423, "Locked")                          \
+    row(424, "Failed Dependency")               \
+    row(425, "Too Early")                       \
+    row(426, "Upgrade Required")                \
+    row(428, "Precondition Required")           \
+    row(429, "Too Many Requests")               \
+    row(431, "Request Header Fields Too Large") \
+    row(451, "Unavailable For Legal Reasons")   \
+    row(500, "Internal Server Error")           \
+    row(501, "Not Implemented")                 \
+    row(502, "Bad Gateway")                     \
+    row(503, "Service Unavailable")             \
+    row(504, "Gateway Timeout")                 \
+    row(505, "HTTP Version Not Supported")      \
+    row(506, "Variant Also Negotiates")         \
+    row(507, "Insufficient Storage")            \
+    row(508, "Loop Detected")                   \
+    row(511, "Network Authentication Required")
+/* clang-format on */
 
 enum {
     STATUS_FIRST = 100,
@@ -110,8 +95,7 @@ enum {
 #define SAY_KEEP_ALIVE "Connection: keep-alive\r\n"
 #define SAY_CLOSE      "Connection: close\r\n"
 
-/* Empty for a status without a row. */
-static slice status_line(uint16_t status)
+slice status_line(uint16_t status)
 {
     static const slice lines[STATUS_LAST - STATUS_FIRST + 1] = {
 #define STATUS_LINE(number, reason)                                     \

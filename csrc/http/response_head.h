@@ -38,6 +38,9 @@ size_t response_head_size_max(const struct response_head *head);
 /* Writes the head with its final empty line; gives the end of what was written. */
 char *response_head_write(char *out, const struct response_head *head);
 
+/* "HTTP/1.1 200 OK\r\n"; empty for a status that is not registered. */
+slice status_line(uint16_t status);
+
 /* The reason phrase of a registered status (RFC 9110, 15 and the IANA registry), else
  * "Unknown". */
 slice status_reason(uint16_t status);

@@ -115,6 +115,16 @@ static bool borrow(struct connection *connection, const struct lent *lent)
 
 /* ---- whole answers ---- */
 
+static void note_whole(struct pyrs_exchange *exchange, uint16_t status,
+                       size_t body_bytes)
+{
+    exchange->begun = true;
+    exchange->status = status;
+    exchange->body_sent = body_bytes;
+    count(exchange);
+    connection_touch(connection_of(exchange));
+}
+
 void answer_whole(struct pyrs_exchange *exchange, const struct pyrs_response *response)
 {
     struct connection *connection = connection_of(exchange);
@@ -140,11 +150,33 @@ void answer_whole(struct pyrs_exchange *exchange, const struct pyrs_response *re
         connection_close(connection);
         return;
     }
-    exchange->begun = true;
-    exchange->status = (uint16_t)response->status;
-    exchange->body_sent = body.bytes.length;
-    count(exchange);
-    connection_touch(connection);
+    note_whole(exchange, (uint16_t)response->status, body.bytes.length);
+}
+
+bool answer_prepared(struct pyrs_exchange *exchange, slice rest, size_t body_bytes)
+{
+    struct connection *connection = connection_of(exchange);
+    struct output_store *store = &connection->loop->output_store;
+    slice begin = service_ok_begin(http1_service(exchange->http1));
+    char *out;
+
+    if (exchange->last || exchange->head.version_minor == 0 ||
+        exchange->http1->reading == exchange || exchange->allow.length > 0)
+        return false;
+    if (answer_has_no_body(exchange, 200)) {
+        rest.length -= body_bytes;
+        body_bytes = 0;
+    }
+    out = output_reserve(&connection->output, store, begin.length + rest.length);
+    if (!out) {
+        connection_close(connection);
+        return true;
+    }
+    memcpy(out, begin.bytes, begin.length);
+    memcpy(out + begin.length, rest.bytes, rest.length);
+    output_commit(&connection->output, store, begin.length + rest.length);
+    note_whole(exchange, 200, body_bytes);
+    return true;
 }
 
 /* ---- answers in pieces ---- */

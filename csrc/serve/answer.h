@@ -30,6 +30,11 @@ static inline bool answer_status_is_valid(uint32_t status)
 
 void answer_whole(struct pyrs_exchange *exchange, const struct pyrs_response *response);
 
+/* A whole 200, all of which is made but its first lines: `rest` is what follows Server
+ * and Date, of which the last `body_bytes` are the body. False if the head to this
+ * client is another one: HTTP/1.0's, or the last of its connection. */
+bool answer_prepared(struct pyrs_exchange *exchange, slice rest, size_t body_bytes);
+
 /* Instead of body_bytes: the fields of the response are its whole head, written as it
  * is, and the body ends with the connection. */
 enum { ANSWER_AS_IT_IS = -2 };

@@ -345,7 +345,7 @@ void file_response_send(struct pyrs_exchange *exchange,
 
 /* ---- files that are held ready ---- */
 
-/* Nearly all requests: the head's lines are made, a small file's bytes are here. */
+/* The head's lines are made, a small file's bytes are here. */
 static void send_ready(const struct file_answer *answer,
                        const struct stored_file *stored)
 {
@@ -376,12 +376,13 @@ void file_response_send_stored(struct pyrs_exchange *exchange,
     struct conditions conditions;
 
     conditions_read(&exchange->head, exchange->bytes, &conditions);
-    if (!conditions.any) {
+    if (conditions.any) {
+        stored->fields.validators.now = service_of_answer(&answer)->loop.clock;
+        send_as_asked_for(&answer, &conditions);
+    } else if (!stored->bytes ||
+               !answer_prepared(exchange, stored->prepared, (size_t)stored->length)) {
         send_ready(&answer, stored);
-        return;
     }
-    stored->fields.validators.now = service_of_answer(&answer)->loop.clock;
-    send_as_asked_for(&answer, &conditions);
 }
 
 void file_response_drop(const struct pyrs_response *response)

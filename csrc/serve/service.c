@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "../http/response_head.h"
 #include "crew.h"
 #include "exchange.h"
 #include "http1.h"
@@ -66,28 +67,36 @@ void service_fini(struct service *service)
 static void renew_date(struct service *service)
 {
     const char *name = service->site->server_name;
-    char *out = service->server_and_date;
+    slice ok = status_line(200);
+    char *begin = service->head_begin, *out = begin + ok.length;
 
+    memcpy(begin, ok.bytes, ok.length);
+    service->server_at = ok.length;
     if (*name)
-        out += snprintf(out, sizeof service->server_and_date, "Server: %s\r\n", name);
-    service->server_bytes = (size_t)(out - service->server_and_date);
+        out += snprintf(out, sizeof service->head_begin - ok.length, "Server: %s\r\n",
+                        name);
+    service->date_at = (size_t)(out - begin);
     memcpy(out, "Date: ", 6);
     http_date_write(service->loop.clock, out + 6);
     memcpy(out + 6 + HTTP_DATE_BYTES, "\r\n", 2);
-    service->server_and_date_bytes =
-        (size_t)(out - service->server_and_date) + 6 + HTTP_DATE_BYTES + 2;
+    service->head_begin_bytes = service->date_at + 6 + HTTP_DATE_BYTES + 2;
     service->date_second = service->loop.clock;
+}
+
+slice service_ok_begin(struct service *service)
+{
+    if (service->date_second != service->loop.clock)
+        renew_date(service);
+    return slice_of(service->head_begin, service->head_begin_bytes);
 }
 
 slice service_server_and_date(struct service *service, bool server, bool date)
 {
-    size_t first, end;
+    slice begin = service_ok_begin(service);
+    size_t first = server ? service->server_at : service->date_at;
+    size_t end = date ? begin.length : service->date_at;
 
-    if (service->date_second != service->loop.clock)
-        renew_date(service);
-    first = server ? 0 : service->server_bytes;
-    end = date ? service->server_and_date_bytes : service->server_bytes;
-    return slice_of(service->server_and_date + first, end - first);
+    return slice_of(begin.bytes + first, end - first);
 }
 
 /* ---- running what is ready ---- */

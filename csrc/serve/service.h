@@ -46,9 +46,10 @@ struct service {
     struct file_cache files;
     char *scratch; /* in the input slab, behind the bytes being read: resolved paths */
 
-    /* "Server: pyrs\r\nDate: ...\r\n", renewed when the second changes. */
-    char server_and_date[320];
-    size_t server_bytes, server_and_date_bytes;
+    /* "HTTP/1.1 200 OK\r\nServer: pyrs\r\nDate: ...\r\n", renewed when the second
+     * changes. */
+    char head_begin[352];
+    size_t server_at, date_at, head_begin_bytes;
     time_t date_second;
 };
 
@@ -62,6 +63,9 @@ static inline struct service *service_of(struct loop *loop)
 
 /* The lines for an answer that leaves now: both, or one of them, or none. */
 slice service_server_and_date(struct service *service, bool server, bool date);
+
+/* Both, behind the status line of a 200. */
+slice service_ok_begin(struct service *service);
 
 /* Runs every ready exchange, those in Python within one attach to the interpreter.
  * False: another thread drives the loop now. */

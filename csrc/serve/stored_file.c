@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../http/response_head.h"
 #include "../net/file_state.h"
 
 /* How coarse a file system's clock may be: FAT counts in twos. A file that is younger
@@ -48,7 +49,25 @@ static bool read_bytes(int descriptor, const struct stat *facts, char *out)
     return fstat(descriptor, &after) == 0 && facts_equal(facts, &after);
 }
 
-/* The block: the struct, the lines that were brought, those of a 200, the bytes. */
+/* The head of a 200, at `start`, where there is room for it. Its own lines come last.
+ */
+static void prepare(struct stored_file *stored, char *start)
+{
+    slice status = status_line(200), empty_line = SLICE("\r\n");
+    struct response_head head = {.status = 200,
+                                 .content_type = stored->content_type,
+                                 .content_length = (int64_t)stored->length};
+    char *lines = response_head_write(start, &head) - empty_line.length;
+    char *end = file_fields_write(&stored->fields, 200, (slice){NULL, 0}, lines);
+
+    stored->lines = slice_of(lines, (size_t)(end - lines));
+    memcpy(end, empty_line.bytes, empty_line.length);
+    end += empty_line.length;
+    stored->prepared =
+        slice_of(start + status.length, (size_t)(end - start) - status.length);
+}
+
+/* The block: the struct, the lines that were brought, the head of a 200, the bytes. */
 static struct stored_file *allocate(const struct stat *facts,
                                     const struct stored_file_head *head, size_t bytes)
 {
@@ -57,12 +76,13 @@ static struct stored_file *allocate(const struct stat *facts,
     struct pyrs_response response = {.fields = {head->lines.bytes, head->lines.length},
                                      .file = &no_tag};
     struct stored_file *stored;
-    size_t lines_room, memory;
+    struct response_head longest = {.status = 200, .content_type = head->content_type};
+    size_t memory;
     char *brought;
 
     file_fields_init(&fields, &response, facts, head->now);
-    lines_room = file_fields_size_max(&fields);
-    memory = sizeof *stored + head->lines.length + lines_room + bytes;
+    memory = sizeof *stored + head->lines.length + response_head_size_max(&longest) +
+             file_fields_size_max(&fields) + bytes;
     stored = malloc(memory);
     if (!stored)
         return NULL;
@@ -77,17 +97,14 @@ static struct stored_file *allocate(const struct stat *facts,
         .memory_bytes = memory,
     };
     file_fields_init(&stored->fields, &response, facts, head->now);
-    stored->lines.bytes = brought + head->lines.length;
-    stored->lines.length =
-        (size_t)(file_fields_write(&stored->fields, 200, (slice){NULL, 0},
-                                   (char *)(uintptr_t)stored->lines.bytes) -
-                 stored->lines.bytes);
+    prepare(stored, brought + head->lines.length);
     return stored;
 }
 
+/* Behind the head. */
 static char *room_for_bytes(struct stored_file *stored)
 {
-    return (char *)stored + stored->memory_bytes - stored->length;
+    return (char *)(uintptr_t)stored->prepared.bytes + stored->prepared.length;
 }
 
 struct stored_file *stored_file_new(int descriptor, const struct stat *facts,
@@ -107,6 +124,7 @@ struct stored_file *stored_file_new(int descriptor, const struct stat *facts,
         return NULL;
     }
     stored->bytes = room_for_bytes(stored);
+    stored->prepared.length += (size_t)stored->length;
     return stored;
 }
 

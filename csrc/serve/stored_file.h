@@ -23,6 +23,8 @@ struct stored_file {
                            not tell a later write */
     slice content_type; /* the endpoint's */
     slice lines;        /* header lines of a 200 */
+    slice prepared;     /* all of a 200 behind Server and Date, for answer_prepared;
+                           without the content if that is not kept as bytes */
     struct file_fields fields; /* of other answers */
     uint64_t length;
     const char *bytes;      /* or NULL: */

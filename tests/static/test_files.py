@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit import RunningServer, get, running_server
+from tests.kit import Response, RunningServer, get, running_server
 
 FILES = {
     "index.html": b"<title>home</title>",
@@ -101,3 +101,26 @@ def test_a_folder_without_its_slash_is_redirected(server: RunningServer) -> None
 def test_other_methods_are_refused(server: RunningServer) -> None:
     answer = server.ask(get("/a.txt", "Content-Length: 0", method="POST"))
     assert (answer.status, answer["Allow"]) == (405, "GET, HEAD, OPTIONS")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("path", ["/a.txt", "/empty", "/docs/"])
+def test_the_second_answer_says_what_the_first_did(
+    server: RunningServer, path: str, method: str
+) -> None:
+    # The first is assembled or made ready, the others are made ready: with another head
+    # to HTTP/1.0, and at the end of a connection.
+    with server.connect() as client:
+        first, second = (client.ask(get(path, method=method)) for _ in range(2))
+        last = client.ask(get(path, "Connection: close", method=method))
+    old = server.ask(get(path, "Connection: keep-alive", version="1.0", method=method))
+
+    def said(answer: Response) -> tuple[object, ...]:
+        fields = [
+            line for line in answer.fields if line[0] not in ("Date", "Connection")
+        ]
+        return answer.status, fields, answer.body
+
+    assert said(first) == said(second) == said(last) == said(old)
+    assert ("Connection" in first, "Connection" in second) == (False, False)
+    assert (last["Connection"], old["Connection"]) == ("close", "keep-alive")
