@@ -279,23 +279,42 @@ static char **make_arguments(const struct cgi_template_plan *plan)
     return arguments;
 }
 
+/* What the dynamic linker finds out only when it is needed, each child would find out
+ * anew. */
+static char **make_environment(const struct cgi_template_plan *plan)
+{
+    size_t count = 0;
+    char **environment;
+
+    while (plan->environment[count])
+        count++;
+    environment = calloc(count + 2, sizeof *environment);
+    if (!environment)
+        return NULL;
+    memcpy(environment, plan->environment, count * sizeof *environment);
+    environment[count] = (char *)(uintptr_t)"LD_BIND_NOW=1";
+    return environment;
+}
+
 static int start_process(struct cgi_template *template,
                          const struct cgi_template_plan *plan, const struct ends *ends)
 {
     char **arguments = make_arguments(plan);
+    char **environment = make_environment(plan);
     struct cgi_program program = {
         .path = plan->line->interpreter,
         .arguments = arguments,
         .folder = plan->folder,
-        .environment = plan->environment,
+        .environment = environment,
         .descriptors = {ends->socket_there, ends->output_there, ends->output_there},
     };
     int code = ENOMEM;
 
     template->process.exited = on_exited;
-    if (arguments)
+    if (arguments && environment)
         code = cgi_launch(plan->cold, &program, &template->process);
     free(arguments);
+    free(environment);
     return code;
 }
 

@@ -44,6 +44,11 @@ import struct
 from cgi_child import FOLDER_FIRST, Child
 from cgi_kept import KeptModules, KeptScripts
 
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import NoReturn
+
 MESSAGE = struct.Struct("=iiQ")  # kind, value, id
 READY, STARTED, ENDED, RUN, RELEASE = range(1, 6)
 MESSAGE_BYTES_MAX = MESSAGE.size + 4096  # PATH_MAX
@@ -70,8 +75,8 @@ class Template:
         os.set_blocking(self._woken, False)
         os.set_blocking(self._wake, False)
 
-    def serve(self) -> Child:
-        """Returns in a child only; the template ends with the socket."""
+    def serve(self) -> NoReturn:
+        """Until the socket is closed; in a child until the script has ended."""
         _signal.set_wakeup_fd(self._woken)
         _signal.signal(_signal.SIGCHLD, wake_up)
         poll = select.poll()
@@ -83,8 +88,8 @@ class Template:
                 if descriptor == self._wake:
                     os.read(self._wake, 4096)
                     self._look_for_ends()
-                elif child := self._receive():
-                    return child
+                else:
+                    self._receive()
 
     def _send(self, kind: int, value: int = 0, id: int = 0) -> None:
         try:
@@ -92,7 +97,7 @@ class Template:
         except OSError:
             self._end()
 
-    def _receive(self) -> Child | None:
+    def _receive(self) -> None:
         try:
             message, control, _, _ = self._control.recvmsg(
                 MESSAGE_BYTES_MAX, _socket.CMSG_SPACE(DESCRIPTORS * INT_BYTES)
@@ -104,15 +109,16 @@ class Template:
         kind, _, id = MESSAGE.unpack_from(message)
         if kind == RUN:
             descriptors = memoryview(control[0][2]).cast("i").tolist()
-            return self._run(id, os.fsdecode(message[MESSAGE.size :]), descriptors)
+            self._run(id, os.fsdecode(message[MESSAGE.size :]), descriptors)
+            return
         assert kind == RELEASE
         if pid := self._ended.pop(id, 0):
             os.waitpid(pid, 0)
-        return None
 
-    def _run(self, id: int, path: str, descriptors: list[int]) -> Child | None:
+    def _run(self, id: int, path: str, descriptors: list[int]) -> None:
         try:
             script = self._scripts.get(path)
+            gc.freeze()  # a child's collector would copy what it looks at
             pid = os.fork()
         except OSError as error:
             sys.excepthook(type(error), error, None)
@@ -124,7 +130,8 @@ class Template:
             self._control.detach()  # the child's standard input takes its place
             os.close(self._wake)
             os.close(self._woken)
-            return Child(script, descriptors, self._modules)
+            # Not to return spares it the end of what is here.
+            Child(script, descriptors, self._modules).live()
         for descriptor in descriptors:
             os.close(descriptor)
         if pid > 0:
@@ -134,7 +141,6 @@ class Template:
             except OSError:
                 pass  # it has ended
             self._send(STARTED, pid, id)
-        return None
 
     def _look_for_ends(self) -> None:
         for id, pid in [*self._running.items()]:
@@ -160,7 +166,7 @@ def refuse_threads(modules: list[str]) -> None:
         raise RuntimeError(f"{told}; a process with threads must not be forked")
 
 
-def main() -> Child:
+def main() -> NoReturn:
     if FOLDER_FIRST:
         del sys.path[0]  # this folder, which is none of a script's
     modules = KeptModules(AT_FIRST)
@@ -169,8 +175,8 @@ def main() -> Child:
         sys.stdout.flush()  # for the log: else each child would send it
     refuse_threads(sys.argv[1:])
     gc.disable()
-    return Template(_socket.socket(fileno=0), modules).serve()
+    Template(_socket.socket(fileno=0), modules).serve()
 
 
 if __name__ == "__main__":
-    main().live()
+    main()
