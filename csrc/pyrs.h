@@ -154,6 +154,12 @@ bool pyrs_server_set_error_page(struct pyrs_server *server, uint32_t status,
 bool pyrs_server_listen(struct pyrs_server *server, const char *address, uint16_t port,
                         struct pyrs_error *error);
 
+/* Instead of pyrs_server_listen, for one process of several: `sockets` are as many as
+ * there are threads, of those that pyrs_bind has made for this address. The server owns
+ * them from then on, also when the call fails. */
+bool pyrs_server_listen_on(struct pyrs_server *server, const char *address,
+                           uint16_t port, const int *sockets, struct pyrs_error *error);
+
 /* The port of the n-th successful pyrs_server_listen; 0 for a unix socket. */
 uint16_t pyrs_server_port(const struct pyrs_server *server, uint32_t listener);
 
@@ -171,6 +177,17 @@ void pyrs_server_stop(struct pyrs_server *server);
 /* From any thread. Writes a record to the process log; control characters are escaped.
  */
 void pyrs_server_log(struct pyrs_server *server, int level, struct pyrs_slice message);
+
+/* ---- sockets for the servers of several processes ---- */
+
+/* Binds `count` sockets to one address and listens, as pyrs_server_listen does; `*port`
+ * gets the real one. Whoever has bound them keeps them as well: a connection that waits
+ * in a socket when its process ends then waits for the next one that has it. */
+bool pyrs_bind(const char *address, uint16_t *port, uint32_t backlog, int *sockets,
+               uint32_t count, struct pyrs_error *error);
+
+/* Closes them, and removes the file of a unix socket. */
+void pyrs_unbind(const char *address, const int *sockets, uint32_t count);
 
 /* ---- counters ---- */
 

@@ -49,36 +49,108 @@ static bool listen_failed(struct pyrs_error *error,
                      address->port, fault, call);
 }
 
-bool pyrs_server_listen(struct pyrs_server *server, const char *text, uint16_t port,
-                        struct pyrs_error *error)
+/* One more address, without its sockets. */
+static struct bound *add_bound(struct pyrs_server *server,
+                               const struct listen_address *address)
 {
     uint32_t threads = server->site.settings.thread_count;
-    struct bound bound = {0};
-    struct bound *grown;
-    const char *call;
-    int code;
+    struct bound bound = {
+        .address = *address,
+        .sockets = calloc(threads, sizeof *bound.sockets),
+        .listeners = calloc(threads, sizeof *bound.listeners),
+    };
+    struct bound *grown =
+        realloc(server->bound, (server->bound_count + 1) * sizeof *grown);
 
-    if (!read_address(&bound.address, text, port, error))
-        return false;
-    grown = realloc(server->bound, (server->bound_count + 1) * sizeof *grown);
-    bound.sockets = calloc(threads, sizeof *bound.sockets);
-    bound.listeners = calloc(threads, sizeof *bound.listeners);
     if (grown)
         server->bound = grown;
     if (!grown || !bound.sockets || !bound.listeners) {
-        code = ENOMEM;
-        call = "malloc";
-    } else {
-        code = listener_bind(&bound.address, server->site.settings.listen_backlog,
-                             bound.sockets, threads, &call);
-    }
-    if (code != 0) {
         free(bound.sockets);
         free(bound.listeners);
-        return listen_failed(error, &bound.address, code, call);
+        return NULL;
     }
-    server->bound[server->bound_count++] = bound;
+    server->bound[server->bound_count] = bound;
+    return &server->bound[server->bound_count++];
+}
+
+static void drop_bound(struct pyrs_server *server, const struct bound *bound)
+{
+    free(bound->sockets);
+    free(bound->listeners);
+    server->bound_count--;
+}
+
+bool pyrs_server_listen(struct pyrs_server *server, const char *text, uint16_t port,
+                        struct pyrs_error *error)
+{
+    const struct pyrs_settings *settings = &server->site.settings;
+    struct listen_address address;
+    struct bound *bound;
+    const char *call;
+    int code;
+
+    if (!read_address(&address, text, port, error))
+        return false;
+    bound = add_bound(server, &address);
+    if (!bound)
+        return listen_failed(error, &address, ENOMEM, "malloc");
+    code = listener_bind(&bound->address, settings->listen_backlog, bound->sockets,
+                         settings->thread_count, &call);
+    if (code == 0)
+        return true;
+    drop_bound(server, bound);
+    return listen_failed(error, &address, code, call);
+}
+
+static void close_all(const int *sockets, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (sockets[i] >= 0)
+            close(sockets[i]);
+}
+
+bool pyrs_server_listen_on(struct pyrs_server *server, const char *text, uint16_t port,
+                           const int *sockets, struct pyrs_error *error)
+{
+    uint32_t count = server->site.settings.thread_count;
+    struct listen_address address;
+    struct bound *bound = NULL;
+    bool is_read = read_address(&address, text, port, error);
+
+    if (is_read)
+        bound = add_bound(server, &address);
+    if (!bound) {
+        close_all(sockets, count);
+        return is_read && listen_failed(error, &address, ENOMEM, "malloc");
+    }
+    memcpy(bound->sockets, sockets, count * sizeof *sockets);
+    bound->is_lent = true;
     return true;
+}
+
+bool pyrs_bind(const char *text, uint16_t *port, uint32_t backlog, int *sockets,
+               uint32_t count, struct pyrs_error *error)
+{
+    struct listen_address address;
+    const char *call;
+    int code;
+
+    if (!read_address(&address, text, *port, error))
+        return false;
+    code = listener_bind(&address, backlog, sockets, count, &call);
+    if (code != 0)
+        return listen_failed(error, &address, code, call);
+    *port = address.port;
+    return true;
+}
+
+void pyrs_unbind(const char *text, const int *sockets, uint32_t count)
+{
+    struct listen_address address;
+
+    close_all(sockets, count);
+    if (read_address(&address, text, 0, NULL))
+        listener_unlink(&address);
 }
 
 uint16_t pyrs_server_port(const struct pyrs_server *server, uint32_t listener)
@@ -113,8 +185,7 @@ bool server_start_listeners(struct pyrs_server *server, struct pyrs_error *error
 
 void server_close_sockets(struct pyrs_server *server, struct bound *bound)
 {
-    for (uint32_t i = 0; i < server->site.settings.thread_count; i++)
-        if (bound->sockets[i] >= 0)
-            close(bound->sockets[i]);
-    listener_unlink(&bound->address);
+    close_all(bound->sockets, server->site.settings.thread_count);
+    if (!bound->is_lent)
+        listener_unlink(&bound->address);
 }

@@ -20,6 +20,7 @@ enum { HANDLED_SIGNALS = 3 };
 struct bound {
     struct listen_address address;
     int *sockets; /* one for each loop; -1 once a loop owns it */
+    bool is_lent; /* by pyrs_bind: other processes have them too */
     struct listener *listeners;
 };
 

@@ -158,6 +158,24 @@ class Lib:
     def pyrs_server_listen(
         self, server: ServerPointer, address: bytes, port: int, error: Error
     ) -> bool: ...
+    def pyrs_server_listen_on(
+        self,
+        server: ServerPointer,
+        address: bytes,
+        port: int,
+        sockets: CData,
+        error: Error,
+    ) -> bool: ...
+    def pyrs_bind(
+        self,
+        address: bytes,
+        port: CData,
+        backlog: int,
+        sockets: CData,
+        count: int,
+        error: Error,
+    ) -> bool: ...
+    def pyrs_unbind(self, address: bytes, sockets: CData, count: int) -> None: ...
     def pyrs_server_port(self, server: ServerPointer, listener: int) -> int: ...
     def pyrs_server_run(
         self, server: ServerPointer, handle_signals: bool, error: Error

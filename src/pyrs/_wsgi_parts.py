@@ -15,7 +15,9 @@ from pyrs._core import ffi, lib
 __all__ = ["ErrorStream", "environ_template", "find_file"]
 
 
-def environ_template(errors: TextIO, *, multithread: bool) -> dict[str, Any]:
+def environ_template(
+    errors: TextIO, *, multithread: bool, multiprocess: bool
+) -> dict[str, Any]:
     """What stands in every environ; requests change their own parts of a copy.
 
     All keys are here that a request may set, headers aside, so that setting them
@@ -40,7 +42,7 @@ def environ_template(errors: TextIO, *, multithread: bool) -> dict[str, Any]:
         "wsgi.input": None,
         "wsgi.errors": errors,
         "wsgi.multithread": multithread,
-        "wsgi.multiprocess": False,
+        "wsgi.multiprocess": multiprocess,
         "wsgi.run_once": False,
         "wsgi.input_terminated": True,
         "wsgi.file_wrapper": FileWrapper,

@@ -26,18 +26,28 @@ from msgspec import inspect
 
 import pyrs
 from pyrs.errors import PyrsError
-from pyrs.one_endpoint import load_application, load_folder
+from pyrs.one_endpoint import (
+    HOST,
+    PORT,
+    load_application,
+    load_folder,
+    settings_of_one,
+)
 from pyrs.project import (
     LoadedProject,
     Say,
+    address_of,
     endpoint_name,
     keep_quiet,
     load_project,
+    place_to_listen,
     print_line,
     serve_loaded,
+    settings_of,
 )
-from pyrs.project_file import ProjectError
+from pyrs.project_file import ProjectError, ProjectFile, read_project_file
 from pyrs.project_schema import Entry, project_type
+from pyrs.supervisor import Plan, supervise
 from pyrs.target import (
     PROJECT_FILE,
     Application,
@@ -194,6 +204,15 @@ target_argument = click.argument(
     "application at once.",
 )
 @click.option(
+    "-w",
+    "--workers",
+    type=_range_of("worker_count"),
+    envvar="WEB_CONCURRENCY",
+    metavar="N",
+    help="Processes that serve, replaced when they end; 0: this one serves. "
+    "WEB_CONCURRENCY in the environment says the same.",
+)
+@click.option(
     "--backlog",
     type=_range_of("listen_backlog"),
     metavar="N",
@@ -233,6 +252,7 @@ def serve_command(
     bind: str | None,
     port: int | None,
     threads: int | None,
+    workers: int | None,
     backlog: int | None,
     log: str | None,
     verbose: bool,
@@ -257,6 +277,7 @@ def serve_command(
         raise click.UsageError("--log: found nothing, expected a file")
     changes: dict[str, Any] = {
         _threads_setting(target): threads,
+        "worker_count": workers,
         "listing": listing or None,
         "listen_backlog": backlog,
         "log": log,
@@ -264,8 +285,29 @@ def serve_command(
         "access_log": access_log,
     }
     given = {name: value for name, value in changes.items() if value is not None}
-    if not serve_loaded(_load(target, print_line, **given), host, port):
+    file = read_project_file(target.path) if isinstance(target, ProjectAt) else None
+    seat, say = None, print_line
+    if file is None or not file.faults:
+        plan = _plan(file, host, port, **given)
+        if plan.settings.worker_count:
+            seat = supervise(plan)
+            if seat is None:
+                return
+            file = None  # it may have changed since the supervisor read it
+            given["thread_count"] = len(seat.sockets)
+            say = print_line if seat.is_first else keep_quiet
+    if not serve_loaded(_load(target, say, file, **given), host, port, say, seat):
         _complain("stopped; requests that were still running have been cut off")
+
+
+def _plan(
+    file: ProjectFile | None, host: str | None, port: int | None, **changes: Any
+) -> Plan:
+    if file:
+        settings, place = settings_of(file, **changes), address_of(file)
+    else:
+        settings, place = settings_of_one(**changes), (HOST, PORT)
+    return Plan(*place_to_listen(*place, host, port), settings)
 
 
 def _threads_setting(target: Target) -> str:
@@ -273,10 +315,13 @@ def _threads_setting(target: Target) -> str:
     return "threads" if isinstance(target, Application) else "thread_count"
 
 
-def _load(target: Target, say: Say, **changes: Any) -> LoadedProject:
+def _load(
+    target: Target, say: Say, file: ProjectFile | None = None, **changes: Any
+) -> LoadedProject:
+    """`file`: the project's, if it was read already."""
     match target:
         case ProjectAt(path):
-            return load_project(path, say, **changes)
+            return load_project(file or path, say, **changes)
         case Application(name):
             return load_application(name, **changes)
         case Folder(root):

@@ -247,6 +247,16 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
             "parallel; Python code takes its turn under the GIL.",
         ),
     ] = 2
+    worker_count: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=256,
+            description="Processes that serve, each with its own threads and its own "
+            "copy of the project, under a supervisor that replaces those that end; for "
+            "the command `pyrs`. 0: the process itself serves.",
+        ),
+    ] = 0
     listen_backlog: Annotated[
         int,
         Meta(

@@ -21,7 +21,7 @@ from pyrs.server import Server
 from pyrs.user_code import Missing, put_first
 from pyrs.wsgi_app import find_application
 
-__all__ = ["load_application", "load_folder"]
+__all__ = ["HOST", "PORT", "load_application", "load_folder", "settings_of_one"]
 
 HOST: Final = "127.0.0.1"
 PORT: Final = 8080
@@ -39,9 +39,8 @@ def load_application(
     run: RunMode = "auto"
     body: BodyMode | None = None
     if threads is not None:
-        changes["handler_threads"] = threads
         run, body = "thread", "whole"  # so that no slow client holds one of them
-    settings = _settings(changes)
+    settings = settings_of_one(threads=threads, **changes)
     server = Server(settings)
     try:
         server.add_wsgi("/", _application(name), name=name, run=run, body=body)
@@ -54,7 +53,7 @@ def load_application(
 
 def load_folder(root: str, listing: bool = False, **changes: Any) -> LoadedProject:
     """A server for the files of a folder. Raises PyrsError if there is none."""
-    settings = _settings(changes)
+    settings = settings_of_one(**changes)
     server = Server(settings)
     try:
         server.add_static("/", root, StaticOptions(listing=listing))
@@ -65,8 +64,15 @@ def load_folder(root: str, listing: bool = False, **changes: Any) -> LoadedProje
     return _loaded(server, entry, settings.thread_count)
 
 
-def _settings(changes: dict[str, Any]) -> Settings:
-    """Short lines, for each request too, on a terminal; a file has the time as well."""
+def settings_of_one(
+    threads: int | None = None, listing: bool = False, **changes: Any
+) -> Settings:
+    """The settings of such a server, by the arguments of the two functions above.
+
+    Short lines, for each request too, on a terminal; a file has the time as well.
+    """
+    if threads is not None:
+        changes["handler_threads"] = threads
     changes.setdefault("access_log", True)
     changes.setdefault("log_style", "dated" if changes.get("log") else "short")
     return Settings(**changes)
@@ -83,8 +89,13 @@ def _application(name: str) -> Any:
 
 
 def _loaded(server: Server, entry: Entry, threads: int) -> LoadedProject:
-    def lines_of_listening(host: str, port: int) -> list[str]:
+    def lines_of_listening(host: str, port: int, workers: int) -> list[str]:
         place = host if host.startswith("unix:") else f"{host}:{port}"
-        return [f'INFO: Listen at "{place}"', f"INFO: Threads: {threads}"]
+        workers_line = [f"INFO: Workers: {workers}"] if workers else []
+        return [
+            f'INFO: Listen at "{place}"',
+            *workers_line,
+            f"INFO: Threads: {threads}",
+        ]
 
     return LoadedProject(server, HOST, PORT, [entry], lines_of_listening)

@@ -26,6 +26,7 @@ from pyrs.lifespan import takes_no_argument
 from pyrs.project_file import ProjectError, ProjectFile, read_project_file
 from pyrs.project_schema import ENDPOINTS, Entry, ErrorHandler, Middleware
 from pyrs.server import RouteError, Server
+from pyrs.supervisor import Seat
 from pyrs.user_code import (
     Missing,
     check_signature,
@@ -40,12 +41,15 @@ __all__ = [
     "LoadedProject",
     "Say",
     "Source",
+    "address_of",
     "endpoint_name",
     "keep_quiet",
     "load_project",
+    "place_to_listen",
     "print_line",
     "serve",
     "serve_loaded",
+    "settings_of",
 ]
 
 Say: TypeAlias = Callable[[str], None]
@@ -61,9 +65,13 @@ def keep_quiet(line: str) -> None:
     """Says nothing."""
 
 
-def _lines_of_listening(host: str, port: int) -> list[str]:
-    port_line = [] if host.startswith("unix:") else [f"Port: {port}"]
-    return [f"Address: {host}", *port_line, "Listening..."]
+def _lines_of_listening(host: str, port: int, workers: int) -> list[str]:
+    lines = [f"Address: {host}"]
+    if not host.startswith("unix:"):
+        lines.append(f"Port: {port}")
+    if workers:
+        lines.append(f"Workers: {workers}")
+    return [*lines, "Listening..."]
 
 
 class LoadedProject(NamedTuple):
@@ -73,18 +81,18 @@ class LoadedProject(NamedTuple):
     host: str
     port: int
     entries: list[Entry]
-    # What is said when it listens at that host and port.
-    lines_of_listening: Callable[[str, int], list[str]] = _lines_of_listening
+    # What is said when it listens at that host and port, with so many workers.
+    lines_of_listening: Callable[[str, int, int], list[str]] = _lines_of_listening
 
 
 def load_project(
-    project: Source, say: Say = keep_quiet, **changes: Any
+    project: Source | ProjectFile, say: Say = keep_quiet, **changes: Any
 ) -> LoadedProject:
     """Reads a project file, makes its handlers, and gives a server with all routes.
 
     `changes` are settings that stand above the file's; `say` is told what was added.
-    Raises ProjectError with all the faults there are. A mapping of paths to handlers
-    is a project too, with the settings' defaults.
+    Raises ProjectError with all the faults there are. A file may have been read before;
+    a mapping of paths to handlers is a project too, with the settings' defaults.
     """
     if isinstance(project, Mapping):
         say("Starting pyrs server...")
@@ -94,9 +102,9 @@ def load_project(
             say(f"Added route {path}")
         return LoadedProject(server, "127.0.0.1", 8080, [])
 
-    file = read_project_file(project)
+    file = project if isinstance(project, ProjectFile) else read_project_file(project)
     say("Starting pyrs server...")
-    settings = msgspec.structs.replace(_settings(file), **changes)
+    settings = settings_of(file, **changes)
     # With faults it only judges the routes, and is never run.
     server = Server(Settings() if file.faults else settings)
     try:
@@ -109,7 +117,7 @@ def load_project(
     except BaseException:
         server.close()
         raise
-    return LoadedProject(server, *_address(file), entries)
+    return LoadedProject(server, *address_of(file), entries)
 
 
 def serve(
@@ -127,8 +135,10 @@ def serve(
 
     Host, port and the other settings stand above the file's; a mapping is served on
     127.0.0.1:8080 unless told otherwise. In the main thread SIGINT and SIGTERM stop it.
-    False if running requests were cut off at the end. Raises PyrsError.
+    It serves in this process: worker_count is for the command. False if running
+    requests were cut off at the end. Raises PyrsError.
     """
+    changes["worker_count"] = 0
     return serve_loaded(load_project(project, say, **changes), host, port, say)
 
 
@@ -137,18 +147,35 @@ def serve_loaded(
     host: str | None = None,
     port: int | None = None,
     say: Say = print_line,
+    seat: Seat | None = None,
 ) -> bool:
-    """Serves what has been loaded, as `serve` does, and closes it."""
+    """Serves what has been loaded, as `serve` does, and closes it; in a worker at its
+    seat."""
     with loaded.server as server:
-        host = loaded.host if host is None else host
-        if host.startswith("unix:") and port:
-            raise PyrsError(f"port: found {port}, but {host} is a unix socket")
+        host, port = place_to_listen(loaded.host, loaded.port, host, port)
         server.start_instances()
-        port = server.listen(host, loaded.port if port is None else port)
+        workers = 0
+        if seat:
+            port, workers = seat.port, seat.worker_count
+            server.listen_on(seat.sockets, host, port)
+        else:
+            port = server.listen(host, port)
         with _signals_held():
-            for line in loaded.lines_of_listening(host, port):
+            for line in loaded.lines_of_listening(host, port, workers):
                 say(line)
+            if seat:
+                seat.tell_ready()
             return server.run()
+
+
+def place_to_listen(
+    host: str, port: int, other_host: str | None, other_port: int | None
+) -> tuple[str, int]:
+    """Where a project says to listen, or what was said above it. Raises PyrsError."""
+    host = host if other_host is None else other_host
+    if host.startswith("unix:") and other_port:
+        raise PyrsError(f"port: found {other_port}, but {host} is a unix socket")
+    return host, port if other_port is None else other_port
 
 
 @contextmanager
@@ -166,16 +193,16 @@ def _signals_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _settings(file: ProjectFile) -> Settings:
-    """The file's settings, its log found from its own folder."""
+def settings_of(file: ProjectFile, **changes: Any) -> Settings:
+    """The file's settings, its log found from its own folder; changes stand above."""
     settings = part_of(file.project, Settings)
     if settings.log:
         log = os.fspath(file.folder / settings.log)
         settings = msgspec.structs.replace(settings, log=log)
-    return settings
+    return msgspec.structs.replace(settings, **changes)
 
 
-def _address(file: ProjectFile) -> tuple[str, int]:
+def address_of(file: ProjectFile) -> tuple[str, int]:
     """The file's address and port, a unix socket found from its own folder."""
     host = file.project.http_listen_address
     if host.startswith("unix:"):

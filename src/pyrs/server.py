@@ -7,11 +7,10 @@ any thread, or a signal comes.
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from types import TracebackType
@@ -28,6 +27,7 @@ from pyrs._core_options import (
     new_server,
     new_static_endpoint,
 )
+from pyrs._listening import address_bytes, check_port, listen_message
 from pyrs._request_parts import RequestSettings
 from pyrs._results import describe_exception
 from pyrs._wsgi_parts import ErrorStream, environ_template
@@ -313,15 +313,29 @@ class Server:
         `host` is an IPv4 or IPv6 address, a host name or "unix:PATH"; port 0 takes a
         free one. Connections are accepted from `run` on. Raises PyrsError.
         """
-        if not 0 <= port <= 65_535:
-            raise PyrsError(f"port: found {port}, expected 0 to 65535")
+        check_port(port)
         pointer = self._open()
         error = ffi.new("struct pyrs_error *")
-        address = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-        if not lib.pyrs_server_listen(pointer, os.fsencode(address), port, error):
-            raise PyrsError(_listen_message(host, port, error))
+        if not lib.pyrs_server_listen(pointer, address_bytes(host), port, error):
+            raise PyrsError(listen_message(host, port, error))
         self._listeners += 1
         return lib.pyrs_server_port(pointer, self._listeners - 1)
+
+    def listen_on(self, sockets: Sequence[int], host: str, port: int) -> None:
+        """Takes sockets that listen at that address already: one for each thread.
+
+        They are the server's from then on. Raises PyrsError.
+        """
+        if len(sockets) != self._settings.thread_count:
+            found = f"sockets: found {len(sockets)}"
+            raise PyrsError(f"{found}, expected {self._settings.thread_count}")
+        error = ffi.new("struct pyrs_error *")
+        given = ffi.new("int[]", [*sockets])
+        if not lib.pyrs_server_listen_on(
+            self._open(), address_bytes(host), port, given, error
+        ):
+            raise PyrsError(listen_message(host, port, error))
+        self._listeners += 1
 
     def run(self, handle_signals: bool | None = None) -> bool:
         """Serves until it is stopped; False if running requests were cut off.
@@ -423,7 +437,9 @@ class Server:
         else:
             is_threaded = settings.thread_count > 1 or settings.handoff_after > 0
         return environ_template(
-            cast(TextIO, self._wsgi_errors), multithread=is_threaded
+            cast(TextIO, self._wsgi_errors),
+            multithread=is_threaded,
+            multiprocess=settings.worker_count > 1,
         )
 
     def _add(
@@ -573,19 +589,3 @@ def _counters(pointer: ServerPointer) -> Counters:
 
 def _message(error: Error) -> str:
     return ffi.string(error.message).decode(errors="replace") or "unknown reason"
-
-
-def _listen_message(host: str, port: int, error: Error) -> str:
-    is_unix = host.startswith("unix:")
-    place = host if is_unix else f"{f'[{host}]' if ':' in host else host}:{port}"
-    hints = {
-        errno.EADDRINUSE: "another program listens there; choose another port",
-        errno.EADDRNOTAVAIL: "this machine has no such address; 0.0.0.0 means all",
-    }
-    if not is_unix and port < 1024:
-        hints[errno.EACCES] = hints[errno.EPERM] = (
-            "ports below 1024 need rights that this user lacks; choose another port"
-        )
-    hint = "" if is_unix else hints.get(error.code, "")
-    reason = os.strerror(error.code).lower() if error.code else _message(error)
-    return f"cannot listen on {place}: {reason}" + (f" ({hint})" if hint else "")

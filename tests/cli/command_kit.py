@@ -63,10 +63,11 @@ def serving(
     cwd: Path,
     stdin: int = subprocess.DEVNULL,
     told: str = "",
+    status: int = 0,
     program: tuple[str, ...] = (sys.executable, "-m", "pyrs"),
 ) -> Iterator[Serving]:
-    """Serves; at the end SIGTERM stops it, with status 0, and on standard error nothing
-    but what the pattern `told` matches."""
+    """Serves; at the end SIGTERM stops it, with that status, and on standard error
+    nothing but what the pattern `told` matches."""
     process = subprocess.Popen(
         [*program, *words],
         cwd=cwd,
@@ -90,5 +91,5 @@ def serving(
         if process.poll() is None:
             process.kill()
             process.communicate()
-    assert process.returncode == 0, server.errors
+    assert process.returncode == status, server.errors
     assert re.fullmatch(told, server.errors, re.S), server.errors

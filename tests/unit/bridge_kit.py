@@ -193,7 +193,7 @@ def wsgi_endpoint_of(
     application: Callable[..., object], built: Built | None = None
 ) -> Iterator[Any]:
     built = built or build()
-    environ = environ_template(sys.stderr, multithread=True)
+    environ = environ_template(sys.stderr, multithread=True, multiprocess=False)
     settings = RequestSettings(TrustedProxies(), FormLimits(1, 1, 1, 1))
     address = built.bridge.wsgi_endpoint(application, "main:app", environ, settings)
     endpoint = built.ffi.cast("struct pyrs_endpoint *", address)
