@@ -164,9 +164,6 @@ class _Place:
         self.pause = 0.0
         self.start_at: float | None = None
 
-    def newest(self) -> _Worker | None:
-        return self.workers[-1] if self.workers else None
-
 
 class _Supervisor:
     def __init__(self, settings: Settings, sockets: BoundSockets, log: _Log) -> None:

@@ -43,7 +43,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     ("words", "message"),
     [
         (["--hst", "a"], "No such option '--hst'. Did you mean '--host'?"),
-        (["--workers", "2"], "No such option '--workers'."),
+        (["--processes", "2"], "No such option '--processes'."),
         (["-p"], "Option '-p' requires an argument."),
         (["-p", "x"], "Invalid value for '-p' / '--port': 'x' is not a valid"),
         (["-p", "65536"], "65536 is not in the range 0<=x<=65535."),

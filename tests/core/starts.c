@@ -195,6 +195,56 @@ static void no_socket_is_left_to_child_processes(void)
     free(path);
 }
 
+/* As a supervisor and two workers, in one process. */
+static void lent_sockets_outlive_the_servers_that_have_them(void)
+{
+    struct pyrs_server *first = make_server(1), *second = make_server(1);
+    char *path = strdup(new_unix_address() + strlen("unix:"));
+    int before = descriptor_count();
+    uint16_t port = 0;
+    char address[80];
+    int sockets[2], lent;
+
+    snprintf(address, sizeof address, "unix:%s", path);
+    CHECK(pyrs_bind(address, &port, 8, sockets, 2, NULL));
+    lent = fcntl(sockets[0], F_DUPFD_CLOEXEC, 0);
+    CHECK(pyrs_server_listen_on(first, address, port, &lent, NULL));
+    pyrs_server_stop(first);
+    CHECK(pyrs_server_run(first, false, NULL));
+    pyrs_server_free(first);
+    CHECK(descriptor_count() <= before + 3); /* libuv's uv_loop_init keeps one */
+    CHECK(somebody_listens(path));
+    lent = fcntl(sockets[1], F_DUPFD_CLOEXEC, 0);
+    CHECK(pyrs_server_listen_on(second, address, port, &lent, NULL));
+    pyrs_server_free(second); /* never ran */
+    CHECK(somebody_listens(path));
+    pyrs_unbind(address, sockets, 2);
+    CHECK(descriptor_count() <= before + 1);
+    remove_folder(path);
+    free(path);
+}
+
+static void lent_sockets_are_closed_if_they_are_refused(void)
+{
+    struct pyrs_server *server = make_server(2);
+    int before = descriptor_count();
+    struct pyrs_error error = {0};
+    char address[300];
+    uint16_t port = 0;
+    int sockets[2];
+
+    CHECK(pyrs_bind("127.0.0.1", &port, 8, sockets, 2, NULL));
+    CHECK(port != 0);
+    CHECK(descriptor_count() == before + 2);
+    memset(address, 'a', sizeof address - 1);
+    address[sizeof address - 1] = '\0';
+    CHECK(!pyrs_server_listen_on(server, address, port, sockets, &error));
+    CHECK(strstr(error.message, "too long"));
+    CHECK(descriptor_count() == before);
+    CHECK(!pyrs_bind(address, &port, 8, sockets, 2, &error));
+    pyrs_server_free(server);
+}
+
 static void every_record_is_a_line(void)
 {
     char folder[] = "/tmp/pyrs-starts-XXXXXX", path[80], text[400] = "";
@@ -266,6 +316,8 @@ static const struct test_case CASES[] = {
     CASE(the_socket_file_of_a_running_server_is_not_taken),
     CASE(a_unix_address_without_a_path_is_refused),
     CASE(no_socket_is_left_to_child_processes),
+    CASE(lent_sockets_outlive_the_servers_that_have_them),
+    CASE(lent_sockets_are_closed_if_they_are_refused),
     CASE(every_record_is_a_line),
     CASE(a_log_that_cannot_be_opened_is_named),
     CASE(nothing_is_dropped_while_the_log_is_full),

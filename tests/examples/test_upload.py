@@ -176,16 +176,28 @@ def test_the_page_shows_how_far_a_file_is_and_it_arrives_whole(
     data = os.urandom(6 * MB)
     with opened(browser, url(server)) as page:
         slow_down(page, 3 * MB)
+        page.evaluate(WATCH_PROGRESS)
         choose(page, tmp_path, {"film.mp4": data})
-        bar = page.get_by_role("progressbar", name="film.mp4")
-        seen = {0.0}
-        while max(seen) < 0.8:
-            seen.add(float(bar.evaluate("bar => bar.value")))
-        assert len(seen) > 3  # it moved, and did not only jump
-        expect(page.get_by_text("of 6.0 MB")).to_be_visible()
         expect(page.get_by_role("link", name="film.mp4")).to_be_visible()
+        bar = page.get_by_role("progressbar", name="film.mp4")
         expect(bar).to_have_count(0)
+        seen = page.evaluate("seen")
+    values = [value for value, _ in seen]
+    assert values == sorted(values)
+    assert len({*values}) > 3  # it moved, and did not only jump
+    assert max(values) >= 0.8
+    assert any("MB of 6.0 MB" in text for _, text in seen)
     assert (uploads / "film.mp4").read_bytes() == data
+
+
+# What the bar of film.mp4 shows, with the text beside it, from its beginning to its end.
+WATCH_PROGRESS = """() => {
+    window.seen = [];
+    new MutationObserver(() => {
+        const bar = document.querySelector("progress[aria-label='film.mp4']");
+        if (bar) window.seen.push([bar.value, bar.parentElement.innerText]);
+    }).observe(document.body, {subtree: true, childList: true, attributes: true});
+}"""
 
 
 def slow_down(page: Page, bytes_per_second: int) -> None:

@@ -3,6 +3,7 @@
 import http.client
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -132,6 +133,21 @@ def test_a_taken_port_is_refused() -> None:
         port = first.listen()
         with pytest.raises(pyrs.PyrsError, match="address already in use"):
             second.listen("127.0.0.1", port)
+
+
+def test_a_server_takes_as_many_sockets_as_it_has_threads() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        with (
+            pyrs.Server(Settings(thread_count=2)) as server,
+            pytest.raises(pyrs.PyrsError, match="found 1, expected 2"),
+        ):
+            server.listen_on([listening.fileno()], "127.0.0.1", port)
+        with pyrs.Server(Settings(thread_count=1)) as server:
+            server.add_route("/hello", hello)
+            server.listen_on([os.dup(listening.fileno())], "127.0.0.1", port)
+            with running(server):
+                assert get(port, "/hello").status == 200
 
 
 def test_a_stop_before_run_is_not_forgotten() -> None:
