@@ -190,7 +190,7 @@ def test_the_page_shows_how_far_a_file_is_and_it_arrives_whole(
     assert (uploads / "film.mp4").read_bytes() == data
 
 
-# What the bar of film.mp4 shows, with the text beside it, from its beginning to its end.
+# What the bar of film.mp4 shows, with the text beside it, from beginning to end.
 WATCH_PROGRESS = """() => {
     window.seen = [];
     new MutationObserver(() => {
