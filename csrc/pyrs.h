@@ -163,11 +163,17 @@ bool pyrs_server_listen_on(struct pyrs_server *server, const char *address,
 /* The port of the n-th successful pyrs_server_listen; 0 for a unix socket. */
 uint16_t pyrs_server_port(const struct pyrs_server *server, uint32_t listener);
 
+/* Which signals a server obeys while it runs; SIGUSR1 reopens the log. */
+enum pyrs_signals {
+    PYRS_SIGNALS_NONE,          /* they are the caller's */
+    PYRS_SIGNALS_OF_PERSON,     /* SIGINT and SIGTERM stop it, a second one at once */
+    PYRS_SIGNALS_OF_SUPERVISOR, /* SIGTERM stops it, however often it comes: others may
+                                   send it as well; SIGINT at once */
+};
+
 /* Serves until it was stopped; true if every running request could finish, false
- * without a message if some were cut off. SIGINT and SIGTERM stop it (a second one at
- * once) and SIGUSR1 reopens the log, if handle_signals. */
-bool pyrs_server_run(struct pyrs_server *server, bool handle_signals,
-                     struct pyrs_error *error);
+ * without a message if some were cut off. `signals`: enum pyrs_signals. */
+bool pyrs_server_run(struct pyrs_server *server, int signals, struct pyrs_error *error);
 
 /* From any thread, and from a signal handler. The first call stops gracefully: no new
  * connections, running requests finish, stop_timeout_ms at most. The second stops at

@@ -79,12 +79,18 @@ void pyrs_server_stop(struct pyrs_server *server)
 static void on_signal(uv_signal_t *signal, int number)
 {
     struct pyrs_server *server = signal->data;
+    int none = 0;
 
     if (number == SIGUSR1) {
         log_reopen(server->site.log);
         return;
     }
-    atomic_fetch_add(&server->stop_wishes, 1);
+    if (server->signals == PYRS_SIGNALS_OF_PERSON)
+        atomic_fetch_add(&server->stop_wishes, 1);
+    else if (number == SIGINT)
+        atomic_store(&server->stop_wishes, 2);
+    else
+        atomic_compare_exchange_strong(&server->stop_wishes, &none, 1);
     obey_stop(server);
 }
 

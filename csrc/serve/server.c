@@ -330,7 +330,7 @@ static bool close_services(struct pyrs_server *server)
     return clean;
 }
 
-bool pyrs_server_run(struct pyrs_server *server, bool handle_signals,
+bool pyrs_server_run(struct pyrs_server *server, int signals,
                      struct pyrs_error *error)
 {
     uint32_t count = server->site.settings.thread_count;
@@ -353,14 +353,15 @@ bool pyrs_server_run(struct pyrs_server *server, bool handle_signals,
         crew_fini(&server->crew);
         return false;
     }
-    if (handle_signals)
+    server->signals = signals;
+    if (signals != PYRS_SIGNALS_NONE)
         server_take_signals(server);
     started = start_threads(server);
     server_look_at_control(&server->control.wakeup); /* a stop may have come before */
     if (atomic_load(&server->services_running) > 0)
         uv_run(&server->control.uv, UV_RUN_DEFAULT);
     uv_timer_stop(&server->control.stop_timer);
-    if (handle_signals)
+    if (signals != PYRS_SIGNALS_NONE)
         server_give_signals_back(server);
     if (server->abandoned)
         return false;

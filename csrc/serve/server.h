@@ -45,6 +45,7 @@ struct pyrs_server {
     struct program_counters programs;
     struct crew crew;
     struct control control;
+    int signals; /* enum pyrs_signals */
     bool has_run;
     bool abandoned; /* a handler never returned: its thread still uses all this */
     _Atomic int stop_wishes;

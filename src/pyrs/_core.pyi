@@ -124,6 +124,9 @@ class Lib:
     PYRS_LOG_INFO: Final = 20
     PYRS_LOG_WARNING: Final = 30
     PYRS_LOG_ERROR: Final = 40
+    PYRS_SIGNALS_NONE: Final = 0
+    PYRS_SIGNALS_OF_PERSON: Final = 1
+    PYRS_SIGNALS_OF_SUPERVISOR: Final = 2
     PYRS_RUN_AUTO: Final = 0
     PYRS_RUN_LOOP: Final = 1
     PYRS_RUN_THREAD: Final = 2
@@ -178,7 +181,7 @@ class Lib:
     def pyrs_unbind(self, address: bytes, sockets: CData, count: int) -> None: ...
     def pyrs_server_port(self, server: ServerPointer, listener: int) -> int: ...
     def pyrs_server_run(
-        self, server: ServerPointer, handle_signals: bool, error: Error
+        self, server: ServerPointer, signals: int, error: Error
     ) -> bool: ...
     def pyrs_server_stop(self, server: ServerPointer) -> None: ...
     def pyrs_server_log(

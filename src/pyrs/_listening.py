@@ -68,6 +68,12 @@ class BoundSockets:
                 os.close(descriptor)
         return kept
 
+    def stop_listening(self) -> None:
+        """In the process that has bound them."""
+        for descriptor in self._sockets:
+            os.close(descriptor)
+        self._sockets = ffi.new("int[]", 0)
+
     def close(self) -> None:
-        """In the process that has bound them; a unix socket's file goes with them."""
+        """Likewise, when nobody listens any more: removes a unix socket's file too."""
         lib.pyrs_unbind(self._address, self._sockets, len(self._sockets))

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,10 +25,11 @@ import click
 from msgspec import inspect
 
 import pyrs
-from pyrs.errors import PyrsError
+from pyrs.errors import PyrsError, reason_of
 from pyrs.one_endpoint import (
     HOST,
     PORT,
+    lines_of_one,
     load_application,
     load_folder,
     settings_of_one,
@@ -39,15 +40,17 @@ from pyrs.project import (
     address_of,
     endpoint_name,
     keep_quiet,
+    lines_of_listening,
     load_project,
     place_to_listen,
     print_line,
+    serve_as_worker,
     serve_loaded,
     settings_of,
 )
 from pyrs.project_file import ProjectError, ProjectFile, read_project_file
 from pyrs.project_schema import Entry, project_type
-from pyrs.supervisor import Plan, supervise
+from pyrs.supervisor import Plan, Seat, supervise
 from pyrs.target import (
     PROJECT_FILE,
     Application,
@@ -146,8 +149,7 @@ def _change_folder(_: click.Context, __: click.Parameter, folder: str | None) ->
     try:
         os.chdir(folder)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise PyrsError(f"--chdir {folder}: {reason}") from None
+        raise PyrsError(f"--chdir {folder}: {reason_of(error)}") from None
 
 
 chdir_option = click.option(
@@ -278,36 +280,70 @@ def serve_command(
     changes: dict[str, Any] = {
         _threads_setting(target): threads,
         "worker_count": workers,
-        "listing": listing or None,
         "listen_backlog": backlog,
         "log": log,
         "log_level": "debug" if debug else "info" if verbose else None,
         "access_log": access_log,
     }
     given = {name: value for name, value in changes.items() if value is not None}
-    file = read_project_file(target.path) if isinstance(target, ProjectAt) else None
-    seat, say = None, print_line
-    if file is None or not file.faults:
-        plan = _plan(file, host, port, **given)
-        if plan.settings.worker_count:
-            seat = supervise(plan)
-            if seat is None:
-                return
-            file = None  # it may have changed since the supervisor read it
-            given["thread_count"] = len(seat.sockets)
-            say = print_line if seat.is_first else keep_quiet
-    if not serve_loaded(_load(target, say, file, **given), host, port, say, seat):
+    if not _serve(target, host, port, listing, given):
         _complain("stopped; requests that were still running have been cut off")
 
 
+def _serve(
+    target: Target,
+    host: str | None,
+    port: int | None,
+    listing: bool,
+    changes: dict[str, Any],
+) -> bool:
+    """False if running requests were cut off; in a worker, of its own."""
+    file = read_project_file(target.path) if isinstance(target, ProjectAt) else None
+    if file is None or not file.faults:
+        plan = _plan(target, file, host, port, changes)
+        if plan.settings.worker_count:
+            seat = supervise(plan)
+            return seat is None or _serve_as_worker(
+                target, listing, changes, plan, seat
+            )
+    loaded = _load(target, print_line, file, listing, **changes)
+    return serve_loaded(loaded, host, port)
+
+
+def _serve_as_worker(
+    target: Target, listing: bool, changes: dict[str, Any], plan: Plan, seat: Seat
+) -> bool:
+    """The file may have changed since the supervisor read it: what that has to do with
+    stays as it was."""
+    settings = plan.settings
+    fixed = {
+        "worker_count": settings.worker_count,
+        "thread_count": settings.thread_count,
+        "log": settings.log,
+    }
+    say = print_line if seat.is_first else keep_quiet
+    loaded = _load(target, say, None, listing, **{**changes, **fixed})
+    return serve_as_worker(loaded, seat)
+
+
 def _plan(
-    file: ProjectFile | None, host: str | None, port: int | None, **changes: Any
+    target: Target,
+    file: ProjectFile | None,
+    host: str | None,
+    port: int | None,
+    changes: dict[str, Any],
 ) -> Plan:
     if file:
         settings, place = settings_of(file, **changes), address_of(file)
+        lines: Callable[..., list[str]] = lines_of_listening
     else:
         settings, place = settings_of_one(**changes), (HOST, PORT)
-    return Plan(*place_to_listen(*place, host, port), settings)
+        is_folder = isinstance(target, Folder)
+        lines = lines_of_one(
+            settings.thread_count if is_folder else settings.handler_threads
+        )
+    host, port = place_to_listen(*place, host, port)
+    return Plan(host, port, settings, lines, print_line)
 
 
 def _threads_setting(target: Target) -> str:
@@ -316,16 +352,20 @@ def _threads_setting(target: Target) -> str:
 
 
 def _load(
-    target: Target, say: Say, file: ProjectFile | None = None, **changes: Any
+    target: Target,
+    say: Say,
+    file: ProjectFile | None = None,
+    listing: bool = False,
+    **changes: Any,
 ) -> LoadedProject:
-    """`file`: the project's, if it was read already."""
+    """`file`: the project's, if it was read already; `listing`: of a folder."""
     match target:
         case ProjectAt(path):
             return load_project(file or path, say, **changes)
         case Application(name):
             return load_application(name, **changes)
         case Folder(root):
-            return load_folder(root, **changes)
+            return load_folder(root, listing, **changes)
 
 
 @click.command(context_settings=CONTEXT)

@@ -27,7 +27,7 @@ from threading import Event
 from typing import IO, Final, Protocol
 
 from pyrs._files import media_type
-from pyrs.errors import PyrsError
+from pyrs.errors import PyrsError, reason_of
 
 __all__ = [
     "CODINGS",
@@ -171,7 +171,7 @@ def look_through(
     try:
         os.scandir(found.path).close()
     except OSError as error:
-        raise PyrsError(f"{folder}: {_reason(error)}, expected a folder") from None
+        raise PyrsError(f"{folder}: {reason_of(error)}, expected a folder") from None
     for path in _files(found):
         _look_at(found, path, codings, force)
     return found
@@ -186,7 +186,7 @@ def _files(found: Folder) -> Iterator[Path]:
             with os.scandir(folder) as scan:
                 entries = sorted(scan, key=lambda entry: entry.name)
         except OSError as error:
-            found.skip(folder, _reason(error))
+            found.skip(folder, reason_of(error))
             continue
         names = {entry.name for entry in entries}
         for entry in entries:
@@ -220,7 +220,7 @@ def _look_at(found: Folder, path: Path, codings: list[Coding], force: bool) -> N
     try:
         facts = path.stat(follow_symlinks=False)
     except OSError as error:
-        found.skip(path, _reason(error))
+        found.skip(path, reason_of(error))
         return
     if facts.st_size < SIZE_MIN:
         found.skip(path, f"under {SIZE_MIN} bytes")
@@ -294,7 +294,7 @@ def _make(sibling: Sibling, advance: Callable[[int], None], stop: Event) -> Made
     try:
         return _written(sibling, advance, stop)
     except OSError as error:
-        return Made(sibling, Outcome.FAILED, reason=_reason(error))
+        return Made(sibling, Outcome.FAILED, reason=reason_of(error))
     except _Stopped:
         return Made(sibling, Outcome.FAILED, reason="stopped")
 
@@ -352,7 +352,3 @@ def _resemble(target: int, original: os.stat_result) -> None:
         os.fchown(target, original.st_uid, original.st_gid)
     os.fchmod(target, stat.S_IMODE(original.st_mode))
     os.utime(target, ns=(original.st_atime_ns, original.st_mtime_ns))
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()

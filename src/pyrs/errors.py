@@ -12,11 +12,16 @@ from multidict import CIMultiDict
 
 from pyrs._bridge import check_field
 
-__all__ = ["ClientDisconnected", "HTTPError", "PyrsError"]
+__all__ = ["ClientDisconnected", "HTTPError", "PyrsError", "reason_of"]
 
 
 class PyrsError(Exception):
     """Something that stops pyrs, told so that a person can mend it."""
+
+
+def reason_of(error: OSError) -> str:
+    """What the system says, as the end of a message: "permission denied"."""
+    return (error.strerror or str(error)).lower()
 
 
 class HTTPError(PyrsError):

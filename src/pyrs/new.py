@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
-from pyrs.errors import PyrsError
+from pyrs.errors import PyrsError, reason_of
 
 __all__ = ["new_project"]
 
@@ -32,7 +32,7 @@ def new_project(folder: str | os.PathLike[str]) -> list[Path]:
     except FileExistsError:
         raise PyrsError(f"{target}: found a file, expected a new folder") from None
     except OSError as error:
-        raise PyrsError(f"{target}: {(error.strerror or str(error)).lower()}") from None
+        raise PyrsError(f"{target}: {reason_of(error)}") from None
 
 
 def _template() -> dict[str, bytes]:

@@ -10,6 +10,7 @@ applications do: a line for where it listens, one for its threads, one for each 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +22,14 @@ from pyrs.server import Server
 from pyrs.user_code import Missing, put_first
 from pyrs.wsgi_app import find_application
 
-__all__ = ["HOST", "PORT", "load_application", "load_folder", "settings_of_one"]
+__all__ = [
+    "HOST",
+    "PORT",
+    "lines_of_one",
+    "load_application",
+    "load_folder",
+    "settings_of_one",
+]
 
 HOST: Final = "127.0.0.1"
 PORT: Final = 8080
@@ -48,7 +56,8 @@ def load_application(
         server.close()
         raise
     entry = Entry(path="/*", wsgi=name)
-    return _loaded(server, entry, settings.handler_threads)
+    lines = lines_of_one(settings.handler_threads)
+    return LoadedProject(server, HOST, PORT, [entry], lines)
 
 
 def load_folder(root: str, listing: bool = False, **changes: Any) -> LoadedProject:
@@ -61,12 +70,12 @@ def load_folder(root: str, listing: bool = False, **changes: Any) -> LoadedProje
         server.close()
         raise
     entry = Entry(path="/*", methods=["GET"], static=root)
-    return _loaded(server, entry, settings.thread_count)
+    return LoadedProject(
+        server, HOST, PORT, [entry], lines_of_one(settings.thread_count)
+    )
 
 
-def settings_of_one(
-    threads: int | None = None, listing: bool = False, **changes: Any
-) -> Settings:
+def settings_of_one(threads: int | None = None, **changes: Any) -> Settings:
     """The settings of such a server, by the arguments of the two functions above.
 
     Short lines, for each request too, on a terminal; a file has the time as well.
@@ -88,8 +97,10 @@ def _application(name: str) -> Any:
         raise PyrsError(f"{name}: {missing.message}{trace}") from None
 
 
-def _loaded(server: Server, entry: Entry, threads: int) -> LoadedProject:
-    def lines_of_listening(host: str, port: int, workers: int) -> list[str]:
+def lines_of_one(threads: int) -> Callable[..., list[str]]:
+    """What is said when such a server listens, by host, port and worker processes."""
+
+    def lines_of_listening(host: str, port: int, workers: int = 0) -> list[str]:
         place = host if host.startswith("unix:") else f"{host}:{port}"
         workers_line = [f"INFO: Workers: {workers}"] if workers else []
         return [
@@ -98,4 +109,4 @@ def _loaded(server: Server, entry: Entry, threads: int) -> LoadedProject:
             f"INFO: Threads: {threads}",
         ]
 
-    return LoadedProject(server, HOST, PORT, [entry], lines_of_listening)
+    return lines_of_listening

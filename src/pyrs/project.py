@@ -44,10 +44,12 @@ __all__ = [
     "address_of",
     "endpoint_name",
     "keep_quiet",
+    "lines_of_listening",
     "load_project",
     "place_to_listen",
     "print_line",
     "serve",
+    "serve_as_worker",
     "serve_loaded",
     "settings_of",
 ]
@@ -65,7 +67,8 @@ def keep_quiet(line: str) -> None:
     """Says nothing."""
 
 
-def _lines_of_listening(host: str, port: int, workers: int) -> list[str]:
+def lines_of_listening(host: str, port: int, workers: int = 0) -> list[str]:
+    """What is said when a project is served there, with so many worker processes."""
     lines = [f"Address: {host}"]
     if not host.startswith("unix:"):
         lines.append(f"Port: {port}")
@@ -81,8 +84,8 @@ class LoadedProject(NamedTuple):
     host: str
     port: int
     entries: list[Entry]
-    # What is said when it listens at that host and port, with so many workers.
-    lines_of_listening: Callable[[str, int, int], list[str]] = _lines_of_listening
+    # What is said when it listens at that host and port.
+    lines_of_listening: Callable[[str, int], list[str]] = lines_of_listening
 
 
 def load_project(
@@ -135,10 +138,11 @@ def serve(
 
     Host, port and the other settings stand above the file's; a mapping is served on
     127.0.0.1:8080 unless told otherwise. In the main thread SIGINT and SIGTERM stop it.
-    It serves in this process: worker_count is for the command. False if running
-    requests were cut off at the end. Raises PyrsError.
+    It serves in this process: worker_count is for the command `pyrs`, and a file's is
+    not heeded. False if running requests were cut off at the end. Raises PyrsError.
     """
-    changes["worker_count"] = 0
+    if changes.setdefault("worker_count", 0):
+        raise PyrsError("worker_count: only the command pyrs starts worker processes")
     return serve_loaded(load_project(project, say, **changes), host, port, say)
 
 
@@ -147,25 +151,26 @@ def serve_loaded(
     host: str | None = None,
     port: int | None = None,
     say: Say = print_line,
-    seat: Seat | None = None,
 ) -> bool:
-    """Serves what has been loaded, as `serve` does, and closes it; in a worker at its
-    seat."""
+    """Serves what has been loaded, as `serve` does, and closes it."""
     with loaded.server as server:
         host, port = place_to_listen(loaded.host, loaded.port, host, port)
         server.start_instances()
-        workers = 0
-        if seat:
-            port, workers = seat.port, seat.worker_count
-            server.listen_on(seat.sockets, host, port)
-        else:
-            port = server.listen(host, port)
+        port = server.listen(host, port)
         with _signals_held():
-            for line in loaded.lines_of_listening(host, port, workers):
+            for line in loaded.lines_of_listening(host, port):
                 say(line)
-            if seat:
-                seat.tell_ready()
             return server.run()
+
+
+def serve_as_worker(loaded: LoadedProject, seat: Seat) -> bool:
+    """Serves in one process of several; the supervisor says where."""
+    with loaded.server as server:
+        server.start_instances()
+        server.listen_on(seat.sockets, seat.host, seat.port)
+        with _signals_held():
+            seat.tell_ready()
+            return server.run(supervised=True)
 
 
 def place_to_listen(

@@ -20,7 +20,7 @@ from msgspec import UNSET, UnsetType, inspect
 
 from pyrs import jsonc
 from pyrs.config import contradictions
-from pyrs.errors import PyrsError
+from pyrs.errors import PyrsError, reason_of
 from pyrs.jsonc import Array, Member, Node, Object, Scalar, Spot
 from pyrs.project_schema import (
     ENDPOINTS,
@@ -129,7 +129,7 @@ def nearest(word: str, words: Iterable[str]) -> str:
 def _system_message(error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
         return "there is no such file"
-    return (error.strerror or str(error)).lower()
+    return reason_of(error)
 
 
 def _read_project(file: ProjectFile, root: Node) -> None:

@@ -75,6 +75,12 @@ CORE_STATUSES = (404, 405)
 WALK = False
 DEFAULT_STATIC_OPTIONS = StaticOptions()
 DEFAULT_CGI_OPTIONS = CgiOptions()
+# Signals that end a stop which hangs.
+ENDING: dict[int, set[signal.Signals]] = {
+    lib.PYRS_SIGNALS_NONE: set(),
+    lib.PYRS_SIGNALS_OF_PERSON: {signal.SIGINT, signal.SIGTERM},
+    lib.PYRS_SIGNALS_OF_SUPERVISOR: {signal.SIGINT},
+}
 # For asyncio to end, when running requests were cut off already.
 HASTY_STOP_SECONDS = 1.0
 
@@ -324,7 +330,8 @@ class Server:
     def listen_on(self, sockets: Sequence[int], host: str, port: int) -> None:
         """Takes sockets that listen at that address already: one for each thread.
 
-        They are the server's from then on. Raises PyrsError.
+        They are the server's from then on. Raises PyrsError; if there are not as many,
+        they stay the caller's.
         """
         if len(sockets) != self._settings.thread_count:
             found = f"sockets: found {len(sockets)}"
@@ -337,17 +344,26 @@ class Server:
             raise PyrsError(listen_message(host, port, error))
         self._listeners += 1
 
-    def run(self, handle_signals: bool | None = None) -> bool:
+    def run(
+        self, handle_signals: bool | None = None, *, supervised: bool = False
+    ) -> bool:
         """Serves until it is stopped; False if running requests were cut off.
 
         SIGINT and SIGTERM stop the server, a second one at once, and SIGUSR1 reopens
         the log, if `handle_signals`: by default in the main thread, and only there.
+        `supervised`, SIGTERM stops it gracefully however often it comes, as others than
+        the supervisor may send it too, and SIGINT at once.
         Instances are started before and stopped after, when a signal does again what it
         did before, so that it ends a stop that hangs. Raises PyrsError if the server
         could not go on, or an instance not be started.
         """
         if handle_signals is None:
             handle_signals = threading.current_thread() is threading.main_thread()
+        signals = lib.PYRS_SIGNALS_NONE
+        if handle_signals and supervised:
+            signals = lib.PYRS_SIGNALS_OF_SUPERVISOR
+        elif handle_signals:
+            signals = lib.PYRS_SIGNALS_OF_PERSON
         pointer = self._open()
         self._set_error_endpoints()
         self._lifespan.start()
@@ -357,11 +373,11 @@ class Server:
         self._running = True
         finished = False
         try:
-            finished = lib.pyrs_server_run(pointer, handle_signals, error)
+            finished = lib.pyrs_server_run(pointer, signals, error)
         finally:
             self._running = False
             seconds = self._stop_seconds if finished else HASTY_STOP_SECONDS
-            with _signals_let_through(handle_signals):
+            with _signals_let_through(ENDING[signals]):
                 self._lifespan.stop()
                 self._stop_asyncio(seconds)
         if not finished and ffi.string(error.message):
@@ -524,12 +540,11 @@ def _route_options(
 
 
 @contextmanager
-def _signals_let_through(handled: bool) -> Iterator[None]:
+def _signals_let_through(ending: set[signal.Signals]) -> Iterator[None]:
     """Callers may have blocked them until the core took them."""
-    if not handled:
+    if not ending:
         yield
         return
-    ending = {signal.SIGINT, signal.SIGTERM}
     before = signal.pthread_sigmask(signal.SIG_UNBLOCK, ending)
     try:
         yield

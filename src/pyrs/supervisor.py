@@ -17,18 +17,20 @@ and end by themselves when it is gone.
 from __future__ import annotations
 
 import os
+import resource
 import select
 import signal
 import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pyrs._listening import BoundSockets
 from pyrs.config import LogLevel, Settings
-from pyrs.errors import PyrsError
+from pyrs.errors import PyrsError, reason_of
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -46,6 +48,8 @@ SERVED_LONG: Final = 1.0  # seconds, after which a worker's end is no failure to
 PAUSE_MIN: Final = 0.1  # seconds, before one that has failed to start is replaced
 PAUSE_MAX: Final = 5.0
 KILLED_AFTER: Final = 5.0  # seconds, beyond those that a worker gives its requests
+LOG_PATIENCE_MS: Final = 1000  # for whoever reads the log through a pipe
+FILES_BESIDE: Final = 64  # descriptors, beside the sockets
 
 
 class Plan(NamedTuple):
@@ -54,14 +58,17 @@ class Plan(NamedTuple):
     host: str
     port: int
     settings: Settings
+    # What is said once all of them listen at that host and port.
+    lines_of_listening: Callable[[str, int, int], list[str]]
+    say: Callable[[str], None]
 
 
 class Seat(NamedTuple):
     """Of a worker: where it accepts, and how it tells that it does."""
 
-    sockets: list[int]
+    host: str
     port: int
-    worker_count: int  # of all of them
+    sockets: list[int]
     is_first: bool  # it says at the start what was loaded
     ready: int
 
@@ -74,22 +81,31 @@ def supervise(plan: Plan) -> Seat | None:
     """Starts the workers, and waits for their end; in each of them, gives its seat.
 
     Raises PyrsError if the address cannot be bound, or the first worker ends before it
-    serves.
+    serves. A signal that stops them before does to this process what it did before.
     """
     settings = plan.settings
     log = _Log(settings)
     count = settings.worker_count * settings.thread_count
+    _allow_files(count + FILES_BESIDE)
     sockets = BoundSockets(plan.host, plan.port, settings.listen_backlog, count)
-    supervisor = _Supervisor(settings, sockets, log)
+    supervisor = _Supervisor(plan, sockets, log)
     try:
         supervisor.run()
     except _Forked as forked:
         return forked.seat
-    except BaseException:
-        supervisor.close()
-        raise
-    supervisor.close()
+    finally:
+        if supervisor.is_here():
+            supervisor.close()
+    if supervisor.stopped_early_by:
+        os.kill(os.getpid(), supervisor.stopped_early_by)
     return None
+
+
+def _allow_files(count: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < count:
+        wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class _Forked(BaseException):
@@ -101,58 +117,72 @@ class _Forked(BaseException):
 
 
 class _Log:
-    """Records as a server's log has them, for a process that may have no threads."""
+    """Records as a server's log has them, for a process that may have no threads.
+
+    What cannot be written does not end the server, nor does who does not read.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._path = settings.log
         self._is_short = settings.log_style == "short"
         levels: tuple[LogLevel, ...] = ("debug", "info", "warning", "error")
         self._levels = levels[levels.index(settings.log_level) :]
-        self._descriptor = 2
-        self.reopen()
+        self._file: int | None = None
+        if self._path:
+            self._file = self._opened()
+
+    def _opened(self) -> int:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        try:
+            return os.open(self._path, flags, 0o644)
+        except OSError as error:
+            message = f"cannot open the log {self._path}: {reason_of(error)}"
+            raise PyrsError(message) from None
 
     def close(self) -> None:
-        if self._descriptor != 2:
-            os.close(self._descriptor)
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
 
     def reopen(self) -> None:
-        if not self._path:
-            return
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-        try:
-            descriptor = os.open(self._path, flags, 0o666)
-        except OSError as error:
-            if self._descriptor == 2:
-                reason = (error.strerror or str(error)).lower()
-                raise PyrsError(f"cannot open the log {self._path}: {reason}") from None
-            return  # it goes on where it is, as a server's does
-        self.close()
-        self._descriptor = descriptor
+        """It goes on where it is if that fails, as a server's does."""
+        if self._path:
+            with suppress(PyrsError):
+                file = self._opened()
+                self.close()
+                self._file = file
 
     def write(self, level: LogLevel, message: str) -> None:
         if level not in self._levels:
             return
         moment = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
         start = f"{level.upper()}:" if self._is_short else f"{moment} {level.upper()}"
-        os.write(self._descriptor, f"{start} {message}\n".encode())
+        file = 2 if self._file is None else self._file
+        room = select.poll()
+        room.register(file, select.POLLOUT)
+        with suppress(OSError):
+            if room.poll(LOG_PATIENCE_MS):
+                os.write(file, f"{start} {message}\n".encode())
 
 
 class _Worker:
     """A process that serves, or is about to."""
 
-    def __init__(self, pid: int, ready: int) -> None:
+    def __init__(self, pid: int, ready: int, generation: int) -> None:
         self.pid = pid
-        self.ready = ready  # says once that it serves
+        self.ready = ready  # says once that it serves; -1: it has, or never will
+        self.generation = generation  # how many SIGHUPs had come when it was forked
         self.serves_since: float | None = None
         self.is_let_go = False  # it was told to end
+        self.kill_at: float | None = None
+        self.has_old_log = False  # it was asked to reopen it before it could
+
+    def is_loading(self) -> bool:
+        return self.serves_since is None and not self.is_let_go
 
     def tell(self, number: int) -> None:
         with suppress(ProcessLookupError):
             os.kill(self.pid, number)
-
-    def let_go(self) -> None:
-        self.is_let_go = True
-        self.tell(signal.SIGTERM)
 
 
 class _Place:
@@ -161,16 +191,30 @@ class _Place:
     def __init__(self, index: int) -> None:
         self.index = index
         self.workers: list[_Worker] = []
-        self.pause = 0.0
         self.start_at: float | None = None
+        self._pause = 0.0
+
+    def staying(self) -> list[_Worker]:
+        return [worker for worker in self.workers if not worker.is_let_go]
+
+    def start_again(self, served_since: float | None) -> str:
+        """After a pause that is longer the more have failed; says when."""
+        now = time.monotonic()
+        if served_since is not None and now - served_since >= SERVED_LONG:
+            self._pause = 0.0
+        else:
+            self._pause = min(max(2 * self._pause, PAUSE_MIN), PAUSE_MAX)
+        self.start_at = now + self._pause
+        return f" in {self._pause:g} s" if self._pause else ""
 
 
 class _Supervisor:
-    def __init__(self, settings: Settings, sockets: BoundSockets, log: _Log) -> None:
-        self._settings = settings
+    def __init__(self, plan: Plan, sockets: BoundSockets, log: _Log) -> None:
+        self._plan = plan
+        self._stop_seconds = plan.settings.timeouts.stop
         self._sockets = sockets
         self._log = log
-        self._places = [_Place(index) for index in range(settings.worker_count)]
+        self._places = [_Place(index) for index in range(plan.settings.worker_count)]
         self._signals: deque[int] = deque()
         self._woken, self._wake = os.pipe()
         # No worker has its other end, so it ends with the supervisor.
@@ -179,11 +223,18 @@ class _Supervisor:
             os.set_blocking(descriptor, False)
         self._poll = select.poll()
         self._poll.register(self._woken, select.POLLIN)
+        self._loading: dict[int, tuple[_Place, _Worker]] = {}  # by _Worker.ready
         self._before = {number: signal.getsignal(number) for number in HANDLED}
+        self._process = os.getpid()
+        self._generation = 0
         self._has_served = False
-        self._to_replace: deque[_Place] = deque()
+        self._has_told = False
         self._is_stopping = False
-        self._kill_at: float | None = None
+        self.stopped_early_by = 0
+
+    def is_here(self) -> bool:
+        """False in a worker."""
+        return os.getpid() == self._process
 
     def run(self) -> None:
         """Until all workers have ended. Raises _Forked in a worker."""
@@ -196,6 +247,7 @@ class _Supervisor:
             while self._signals:
                 self._obey(self._signals.popleft())
             self._look_for_ends()
+            self._kill_who_does_not_end()
             self._start_what_is_due()
 
     def close(self) -> None:
@@ -227,59 +279,61 @@ class _Supervisor:
 
     def _obey(self, number: int) -> None:
         if number in (signal.SIGINT, signal.SIGTERM):
-            self._stop()
-        elif number == signal.SIGHUP and self._has_served and not self._is_stopping:
+            self._stop(number)
+        elif number == signal.SIGHUP and not self._is_stopping:
             self._log.write("info", "replacing all workers")
-            self._to_replace = deque(self._places)
+            self._generation += 1
             self._replace_next()
         elif number == signal.SIGUSR1:
             self._log.reopen()
             for worker in self._workers():
-                if worker.serves_since is not None:  # else it would end by it
-                    worker.tell(signal.SIGUSR1)
+                worker.has_old_log = worker.is_loading()
+                worker.tell(signal.SIGUSR1)
 
-    def _stop(self) -> None:
+    def _stop(self, number: int) -> None:
         """The second time, workers do not wait for their requests."""
-        self._is_stopping = True
+        if not self._has_served:
+            self.stopped_early_by = number
         for worker in self._workers():
-            worker.let_go()
-        if self._settings.timeouts.stop and self._kill_at is None:
-            limit = self._settings.timeouts.stop + KILLED_AFTER
-            self._kill_at = time.monotonic() + limit
+            if self._is_stopping:
+                worker.tell(signal.SIGINT)
+            elif not worker.is_let_go:
+                self._let_go(worker)
+        if not self._is_stopping:
+            self._sockets.stop_listening()
+            for place in self._places:
+                place.start_at = None
+        self._is_stopping = True
+
+    def _let_go(self, worker: _Worker) -> None:
+        worker.is_let_go = True
+        worker.tell(signal.SIGTERM)
+        if self._stop_seconds:
+            worker.kill_at = time.monotonic() + self._stop_seconds + KILLED_AFTER
 
     # ---- events ----
 
     def _await_event(self) -> None:
-        times = [place.start_at for place in self._places] + [self._kill_at]
-        next_time = min(
-            (moment for moment in times if moment is not None), default=None
-        )
+        times = [place.start_at for place in self._places]
+        times += [worker.kill_at for worker in self._workers()]
+        due = [moment for moment in times if moment is not None]
         timeout = None
-        if next_time is not None:
-            timeout = max(0.0, next_time - time.monotonic()) * 1000 + 1
+        if due:
+            timeout = max(0.0, min(due) - time.monotonic()) * 1000 + 1
         for descriptor, _ in self._poll.poll(timeout):
             if descriptor == self._woken:
                 os.read(self._woken, 4096)
             else:
-                self._look_whether_ready(descriptor)
-        if self._kill_at is not None and time.monotonic() >= self._kill_at:
-            self._kill_at = None
-            self._log.write("error", "killing workers that have not ended")
-            for worker in self._workers():
-                worker.tell(signal.SIGKILL)
+                self._look_whether_ready(*self._loading[descriptor])
 
-    def _look_whether_ready(self, descriptor: int) -> None:
-        for place in self._places:
-            for worker in place.workers:
-                if worker.ready == descriptor:
-                    said = os.read(descriptor, 1)
-                    self._forget_ready(worker)
-                    if said:
-                        self._note_ready(place, worker)
-                    return
+    def _look_whether_ready(self, place: _Place, worker: _Worker) -> None:
+        is_ready = bool(os.read(worker.ready, 1))
+        self._forget_ready(worker)
+        if is_ready:
+            self._note_ready(place, worker)
 
     def _forget_ready(self, worker: _Worker) -> None:
-        if worker.ready >= 0:
+        if self._loading.pop(worker.ready, None):
             self._poll.unregister(worker.ready)
             os.close(worker.ready)
             worker.ready = -1
@@ -287,121 +341,165 @@ class _Supervisor:
     def _note_ready(self, place: _Place, worker: _Worker) -> None:
         worker.serves_since = time.monotonic()
         self._log.write("info", f"worker {worker.pid} serves")
-        for other in place.workers:
-            if other is not worker and not other.is_let_go:
-                other.let_go()
+        if worker.has_old_log:
+            worker.tell(signal.SIGUSR1)
+        if self._is_stopping:
+            return
+        for other in place.staying():
+            if other is not worker:
+                self._let_go(other)
         if not self._has_served:
             self._has_served = True
             for each in self._places[1:]:
-                each.start_at = 0.0
+                each.start_at = worker.serves_since
+        self._tell_when_all_serve()
         self._replace_next()
 
+    def _tell_when_all_serve(self) -> None:
+        """Once: until then some connections would have to wait."""
+        if self._has_told or not all(
+            any(worker.serves_since for worker in place.workers)
+            for place in self._places
+        ):
+            return
+        self._has_told = True
+        count = len(self._places)
+        plan = self._plan
+        for line in plan.lines_of_listening(plan.host, self._sockets.port, count):
+            plan.say(line)
+
     def _look_for_ends(self) -> None:
+        """Of others too, that come to the first process of a container."""
+        with suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                self._note_process(*ended)
+
+    def _note_process(self, pid: int, status: int) -> None:
         for place in self._places:
             for worker in [*place.workers]:
-                pid, status = os.waitpid(worker.pid, os.WNOHANG)
-                if pid:
+                if worker.pid == pid:
                     place.workers.remove(worker)
                     self._forget_ready(worker)
                     self._note_end(place, worker, os.waitstatus_to_exitcode(status))
 
     def _note_end(self, place: _Place, worker: _Worker, code: int) -> None:
-        if worker.is_let_go:
-            self._log.write("info", f"worker {worker.pid} has ended {_words(code)}")
-            return
         what = f"worker {worker.pid} has ended {_words(code)}"
+        if worker.is_let_go:
+            self._log.write("info", what)
+            return
         if worker.serves_since is None:
             what += ", before it served"
         if not self._has_served:
             raise PyrsError(f"the first {what}")
-        if place.workers:  # the one that it was to replace
-            self._to_replace.clear()
-            self._log.write("error", f"{what}; those there are go on")
-            return
-        now = time.monotonic()
-        since = worker.serves_since
-        if since is not None and now - since >= SERVED_LONG:
-            place.pause = 0.0
+        if not place.staying():
+            when = place.start_again(worker.serves_since)
+            self._log.write("error", f"{what}; another one is started{when}")
+        elif worker.serves_since is None:
+            self._log.write("error", f"{what}; those that serve go on")
+            if worker.generation == self._generation:  # no other try is asked for
+                for each in self._workers():
+                    each.generation = self._generation
         else:
-            place.pause = min(max(2 * place.pause, PAUSE_MIN), PAUSE_MAX)
-        place.start_at = now + place.pause
-        later = f" in {place.pause:g} s" if place.pause else ""
-        self._log.write("error", f"{what}; another one is started{later}")
+            self._log.write("error", f"{what}; another one is about to serve")
+        self._replace_next()
+
+    def _kill_who_does_not_end(self) -> None:
+        now = time.monotonic()
+        for worker in self._workers():
+            if worker.kill_at is not None and worker.kill_at <= now:
+                worker.kill_at = None
+                self._log.write("error", f"killing worker {worker.pid}: it did not end")
+                worker.tell(signal.SIGKILL)
 
     # ---- starting ----
 
     def _replace_next(self) -> None:
         """One at a time: the next when the newest serves."""
-        if any(
-            worker.serves_since is None
-            for worker in self._workers()
-            if not worker.is_let_go
-        ):
+        if self._is_stopping or any(map(_Worker.is_loading, self._workers())):
             return
-        if self._to_replace and not self._is_stopping:
-            self._start(self._to_replace.popleft())
+        for place in self._places:
+            staying = place.staying()
+            if staying and staying[-1].generation < self._generation:
+                self._start(place)
+                return
 
     def _start_what_is_due(self) -> None:
         for place in self._places:
-            due = place.start_at is not None and place.start_at <= time.monotonic()
-            if due and not self._is_stopping:
-                self._start(place)
-            if due or self._is_stopping:
+            if place.start_at is not None and place.start_at <= time.monotonic():
                 place.start_at = None
+                self._start(place)
 
     def _start(self, place: _Place) -> None:
         """Raises _Forked in the worker."""
+        try:
+            pid, ready = self._fork(place)
+        except OSError as error:
+            self._note_no_fork(place, error)
+            return
+        with suppress(OSError):  # the worker does it as well: whoever comes first
+            os.setpgid(pid, pid)
+        worker = _Worker(pid, ready, self._generation)
+        place.workers.append(worker)
+        self._loading[ready] = place, worker
+        self._poll.register(ready, select.POLLIN)
+
+    def _fork(self, place: _Place) -> tuple[int, int]:
+        """The worker's number, and what will say that it serves."""
+        if sys.stdout:
+            with suppress(OSError, ValueError):
+                sys.stdout.flush()
         ready, tell = os.pipe()
-        place.start_at = None
-        sys.stdout.flush()
         # A signal of these moments is the supervisor's to obey.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
         try:
             pid = os.fork()
-        except OSError as error:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        except OSError:
             os.close(ready)
             os.close(tell)
-            self._note_no_fork(place, error)
-            return
+            raise
+        finally:
+            if self.is_here():
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if pid == 0:
             os.close(ready)
-            self._become_worker(mask)
+            self._become_worker()
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             raise _Forked(self._seat(place, tell))
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         os.close(tell)
-        with suppress(OSError):  # the worker does it as well: whoever comes first
-            os.setpgid(pid, pid)
-        place.workers.append(_Worker(pid, ready))
-        self._poll.register(ready, select.POLLIN)
+        return pid, ready
 
     def _note_no_fork(self, place: _Place, error: OSError) -> None:
-        reason = (error.strerror or str(error)).lower()
+        what = f"cannot start a worker: {reason_of(error)}"
         if not self._has_served:
-            raise PyrsError(f"cannot start a worker: {reason}")
-        self._to_replace.clear()
-        self._log.write("error", f"cannot start a worker: {reason}")
-        if not place.workers:
-            place.pause = min(max(2 * place.pause, PAUSE_MIN), PAUSE_MAX)
-            place.start_at = time.monotonic() + place.pause
+            raise PyrsError(what)
+        self._log.write("error", what)
+        if place.staying():
+            for worker in self._workers():
+                worker.generation = self._generation
+        else:
+            place.start_again(None)
 
     # ---- in a worker ----
 
-    def _become_worker(self, mask: set[int | signal.Signals]) -> None:
+    def _become_worker(self) -> None:
+        """While signals are held: the thread is to get none of them, ever."""
         os.setpgid(0, 0)
+        threading.Thread(target=_end_with, args=(self._alive,), daemon=True).start()
         self._give_signals_back()
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGUSR1, _do_nothing)  # it may come before there is a log
         self._close_pipes()
         self._log.close()
-        threading.Thread(target=_end_with, args=(self._alive,), daemon=True).start()
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        if nothing != 0:  # the terminal would stop whoever reads it
+            os.dup2(nothing, 0)
+            os.close(nothing)
 
     def _seat(self, place: _Place, ready: int) -> Seat:
-        count = self._settings.thread_count
-        sockets = self._sockets.keep(place.index * count, count)
+        count = self._plan.settings.thread_count
         return Seat(
-            sockets=sockets,
+            host=self._plan.host,
             port=self._sockets.port,
-            worker_count=self._settings.worker_count,
+            sockets=self._sockets.keep(place.index * count, count),
             is_first=not self._has_served,
             ready=ready,
         )
@@ -412,6 +510,10 @@ def _end_with(alive: int) -> None:
     while os.read(alive, 1):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _do_nothing(number: int, frame: FrameType | None) -> None:
+    pass
 
 
 def _words(code: int) -> str:

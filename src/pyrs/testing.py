@@ -36,7 +36,7 @@ def serve(project: Source, **changes: Any) -> Iterator[str]:
     """
     folder = None if isinstance(project, Mapping) else Path(project).resolve().parent
     with _imports_taken_back(folder):
-        loaded = load_project(project, **changes)
+        loaded = load_project(project, **{"worker_count": 0, **changes})
         with loaded.server as server:
             server.start_instances()
             port = server.listen("127.0.0.1", 0)

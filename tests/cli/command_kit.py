@@ -58,6 +58,27 @@ def run(
 
 
 @contextmanager
+def start(
+    *words: str, cwd: Path, before: tuple[str, ...] = ()
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A pyrs that nobody listens to; at the end SIGTERM stops what still runs."""
+    process = subprocess.Popen(
+        [*before, sys.executable, "-m", "pyrs", *words],
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield process
+        process.terminate()
+        process.wait(TIMEOUT)
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
 def serving(
     *words: str,
     cwd: Path,

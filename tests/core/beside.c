@@ -138,7 +138,7 @@ static uv_thread_t server_thread;
 
 static void run(void *clean)
 {
-    *(bool *)clean = pyrs_server_run(server, false, NULL);
+    *(bool *)clean = pyrs_server_run(server, PYRS_SIGNALS_NONE, NULL);
 }
 
 static bool clean;

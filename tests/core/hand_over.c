@@ -443,7 +443,7 @@ static void *run_server(void *server)
 {
     struct pyrs_error error = {0};
 
-    pyrs_server_run(server, false, &error);
+    pyrs_server_run(server, PYRS_SIGNALS_NONE, &error);
     if (*error.message)
         fprintf(stderr, "%s\n", error.message);
     return NULL;

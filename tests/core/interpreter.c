@@ -156,7 +156,7 @@ static bool clean;
 static void run(void *unused)
 {
     (void)unused;
-    clean = pyrs_server_run(server, false, NULL);
+    clean = pyrs_server_run(server, PYRS_SIGNALS_NONE, NULL);
 }
 
 static void route(const char *pattern, struct pyrs_endpoint *endpoint,

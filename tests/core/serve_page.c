@@ -38,7 +38,7 @@ int main(void)
         return fail("listen", &error);
     printf("%u\n", pyrs_server_port(server, 0));
     fflush(stdout);
-    if (!pyrs_server_run(server, true, &error))
+    if (!pyrs_server_run(server, PYRS_SIGNALS_OF_PERSON, &error))
         return fail("run", &error);
     pyrs_server_free(server);
     return 0;

@@ -83,7 +83,7 @@ static void descriptors_that_run_out_are_named(void)
     few = files;
     few.rlim_cur = (rlim_t)before + 6;
     CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
-    CHECK(!pyrs_server_run(server, false, &error));
+    CHECK(!pyrs_server_run(server, PYRS_SIGNALS_NONE, &error));
     CHECK(error.code == EMFILE && strstr(error.message, "too many open files"));
     CHECK(descriptor_count() <= before + 1); /* libuv's uv_loop_init keeps one */
     CHECK(setrlimit(RLIMIT_NOFILE, &files) == 0);
@@ -112,8 +112,8 @@ static void a_server_runs_only_once(void)
 
     CHECK(pyrs_server_listen(server, "127.0.0.1", 0, NULL));
     pyrs_server_stop(server);
-    CHECK(pyrs_server_run(server, false, &error));
-    CHECK(!pyrs_server_run(server, false, &error));
+    CHECK(pyrs_server_run(server, PYRS_SIGNALS_NONE, &error));
+    CHECK(!pyrs_server_run(server, PYRS_SIGNALS_NONE, &error));
     CHECK(strstr(error.message, "only once"));
     pyrs_server_free(server);
 }
@@ -141,7 +141,8 @@ static void the_socket_file_of_the_next_server_stays(void)
     snprintf(address, sizeof address, "unix:%s", path);
     CHECK(pyrs_server_listen(first, address, 0, NULL));
     pyrs_server_stop(first);
-    CHECK(pyrs_server_run(first, false, NULL)); /* listens no more; the file is there */
+    CHECK(pyrs_server_run(first, PYRS_SIGNALS_NONE,
+                          NULL)); /* listens no more; the file is there */
     CHECK(pyrs_server_listen(second, address, 0, NULL));
     pyrs_server_free(first);
     CHECK(somebody_listens(path));
@@ -210,7 +211,7 @@ static void lent_sockets_outlive_the_servers_that_have_them(void)
     lent = fcntl(sockets[0], F_DUPFD_CLOEXEC, 0);
     CHECK(pyrs_server_listen_on(first, address, port, &lent, NULL));
     pyrs_server_stop(first);
-    CHECK(pyrs_server_run(first, false, NULL));
+    CHECK(pyrs_server_run(first, PYRS_SIGNALS_NONE, NULL));
     pyrs_server_free(first);
     CHECK(descriptor_count() <= before + 3); /* libuv's uv_loop_init keeps one */
     CHECK(somebody_listens(path));
