@@ -325,6 +325,31 @@ def test_a_module_that_cannot_be_preloaded_is_logged(tmp_path: Path) -> None:
         assert who(server)[2] == "False"
 
 
+def test_what_is_written_to_a_preloaded_file_is_kept(tmp_path: Path) -> None:
+    """Once: what was written to it before is the template's."""
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules" / "notes.py").write_text(
+        f"file = open({str(tmp_path / 'notes')!r}, 'a')\nfile.write('opened ')\n"
+    )
+    script = (
+        "#!/usr/bin/env python3\nimport notes, pyrs.cgi\nnotes.file.write('noted ')"
+    )
+    with cgi_server(
+        tmp_path,
+        {**PROGRAMS, "note.py": script},
+        warm=True,
+        preload=["notes"],
+        env=[f"PYTHONPATH={tmp_path / 'modules'}"],
+    ) as server:
+        warm_up(server)
+        templates_stay(server, 1)
+        written = (tmp_path / "notes").read_text()
+        assert set(written.split()) == {"opened"}
+        for _ in range(2):
+            assert ask(server, "note.py") == b""
+    assert (tmp_path / "notes").read_text() == written + "noted noted "
+
+
 def test_what_a_preloaded_module_prints_is_in_no_response(tmp_path: Path) -> None:
     (tmp_path / "modules").mkdir()
     (tmp_path / "modules" / "talks.py").write_text("print('loading')\n")

@@ -16,7 +16,6 @@ import builtins
 import gc
 import os
 import sys
-from _io import _IOBase  # of which io.IOBase is but an interface
 from _weakref import ref
 from importlib.machinery import SourceFileLoader
 
@@ -61,7 +60,7 @@ class Child:
             os._exit(STATUS_NOT_BEGUN)
         gc.enable()
         status = _run(self._script.path, self._script.code)
-        _end(status, self._modules.loaded)
+        _end(status, self._modules)
 
     # ---- to be as a fresh process ----
 
@@ -185,7 +184,7 @@ def _without_own_frames(error: BaseException) -> BaseException:
 # ---- to end ----
 
 
-def _end(status: int, loaded: dict[str, ModuleType]) -> NoReturn:
+def _end(status: int, modules: KeptModules) -> NoReturn:
     """As Py_FinalizeEx does it: threads, then what is registered for the exit, then
     objects, whose end may write files; and of these what nothing has written yet."""
     if threading := sys.modules.get("threading"):
@@ -193,8 +192,8 @@ def _end(status: int, loaded: dict[str, ModuleType]) -> NoReturn:
     atexit._run_exitfuncs()
     is_flushed = _flush_standard()
     gc.collect()
-    _take_apart(loaded)
-    _flush_files()
+    _take_apart(modules.loaded)
+    modules.flush_files()
     is_flushed = is_flushed and _flush_standard()
     if status < 0:
         _signal.signal(-status, _signal.SIG_DFL)
@@ -236,13 +235,3 @@ def _take_apart(loaded: dict[str, ModuleType]) -> None:
                 if name.startswith("_") is is_private and name != "__builtins__":
                     contents[name] = None
     gc.collect()
-
-
-def _flush_files() -> None:
-    """Of objects that are held by what is left."""
-    for thing in gc.get_objects():
-        if issubclass(type(thing), _IOBase):
-            try:
-                thing.flush()
-            except (OSError, ValueError):
-                pass  # nobody is there to be told

@@ -6,6 +6,8 @@ import gc
 import os
 import sys
 import time
+from _io import _IOBase  # of which io.IOBase is but an interface
+from _weakref import ref
 from importlib.machinery import ModuleSpec
 
 TYPE_CHECKING = False
@@ -67,6 +69,7 @@ class KeptModules:
         self._waiting: dict[str, ModuleSpec | None] = {}
         self._was_asked = self._is_child = False
         self.loaded: dict[str, ModuleType] = {}
+        self._files: list[ref[_IOBase]] = []
 
     def load(self, names: list[str]) -> None:
         """Imports modules, and of pyrs what every script of it imports."""
@@ -98,8 +101,24 @@ class KeptModules:
             for name in [each for each in sys.modules if each.partition(".")[0] == top]:
                 del sys.modules[name]
 
+    def files(self) -> Iterator[_IOBase]:
+        """Those that modules have opened, and those of a child's own."""
+        yield from filter(None, (file() for file in self._files))
+        for thing in gc.get_objects():  # not of what was frozen
+            if issubclass(type(thing), _IOBase):
+                yield thing
+
+    def flush_files(self) -> None:
+        for file in self.files():
+            try:
+                file.flush()
+            except (OSError, ValueError):
+                pass  # nobody is there to be told
+
     def _take_note(self) -> None:
         gc.collect()
+        self.flush_files()  # else each child would write it
+        self._files = [ref(file) for file in self.files()]
         gc.freeze()  # the collector leaves alone what is here: it stays shared
         self.loaded = dict(sys.modules)
         tops = {name.partition(".")[0] for name in self.loaded.keys() - self._at_first}

@@ -171,8 +171,6 @@ def main() -> NoReturn:
         del sys.path[0]  # this folder, which is none of a script's
     modules = KeptModules(AT_FIRST)
     modules.load(sys.argv[1:])
-    if sys.stdout:
-        sys.stdout.flush()  # for the log: else each child would send it
     refuse_threads(sys.argv[1:])
     gc.disable()
     Template(_socket.socket(fileno=0), modules).serve()
