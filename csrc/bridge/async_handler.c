@@ -37,7 +37,6 @@ static void async_handler_wake(struct pyrs_endpoint *endpoint)
 struct endpoint_class async_handler_class(const struct interpreter *interpreter)
 {
     return (struct endpoint_class){
-        .name = "async python",
         .lender = interpreter,
         .answer = async_handler_answer,
         .free = handler_free_detached,

@@ -99,7 +99,6 @@ void handler_free_detached(struct pyrs_endpoint *endpoint)
 struct endpoint_class handler_class(const struct interpreter *interpreter)
 {
     return (struct endpoint_class){
-        .name = "python",
         .interpreter = interpreter,
         .answer = handler_answer,
         .free = handler_free_detached,

@@ -412,7 +412,6 @@ static void wsgi_free_detached(struct pyrs_endpoint *endpoint)
 struct endpoint_class wsgi_class(const struct interpreter *interpreter)
 {
     return (struct endpoint_class){
-        .name = "wsgi",
         .interpreter = interpreter,
         .answer = wsgi_answer,
         .free = wsgi_free_detached,

@@ -30,6 +30,12 @@ static inline slice slice_of(const char *bytes, size_t length)
     return (slice){bytes, length};
 }
 
+/* A slice over a text that ends with NUL. */
+static inline slice slice_of_text(const char *text)
+{
+    return (slice){text, strlen(text)};
+}
+
 static inline slice span_in(const char *buffer, span part)
 {
     return (slice){buffer + part.offset, part.length};

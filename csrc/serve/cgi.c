@@ -158,7 +158,6 @@ struct pyrs_endpoint *pyrs_endpoint_cgi(const struct pyrs_cgi_settings *settings
                                         struct pyrs_error *error)
 {
     static const struct endpoint_class CLASS = {
-        .name = "cgi",
         .answer = cgi_answer,
         .free = cgi_free,
         .notify = cgi_notify,

@@ -44,11 +44,6 @@ static void end_entry(struct text *text)
     text->count++;
 }
 
-static slice text_of(const char *string)
-{
-    return slice_of(string, strlen(string));
-}
-
 static slice slice_from(struct pyrs_slice part)
 {
     return slice_of(part.bytes, part.length);
@@ -56,7 +51,7 @@ static slice slice_from(struct pyrs_slice part)
 
 static void set(struct text *text, const char *name, slice value)
 {
-    add(text, text_of(name));
+    add(text, slice_of_text(name));
     add(text, SLICE("="));
     add(text, value);
     end_entry(text);
@@ -179,7 +174,7 @@ static void add_headers(struct text *text, const struct cgi_run *run)
     bool told = has_told_host(run);
 
     if (told)
-        set(text, "HTTP_HOST", text_of(run->origin->host));
+        set(text, "HTTP_HOST", slice_of_text(run->origin->host));
     for (uint32_t i = 0; i < exchange->head.header_count; i++) {
         slice name = span_in(exchange->bytes, exchange->headers[i].name);
 
@@ -227,7 +222,7 @@ static slice host_of(const struct cgi_run *run)
     span authority = exchange->head.target.authority;
 
     if (has_told_host(run))
-        return text_of(run->origin->host);
+        return slice_of_text(run->origin->host);
     return span_in(exchange->bytes,
                    authority.length > 0 ? authority : exchange->head.host);
 }
@@ -255,8 +250,9 @@ static void add_client(struct text *text, const struct cgi_run *run)
         client = run->origin->client;
         port = run->origin->client_port;
     }
-    set(text, "REMOTE_ADDR", text_of(client));
-    set(text, "REMOTE_HOST", text_of(client)); /* 4.1.9: if the name is not known */
+    set(text, "REMOTE_ADDR", slice_of_text(client));
+    set(text, "REMOTE_HOST",
+        slice_of_text(client)); /* 4.1.9: if the name is not known */
     set_number(text, "REMOTE_PORT", port);
 }
 
@@ -266,7 +262,7 @@ static void add_server(struct text *text, const struct cgi_run *run)
     uint16_t port = pyrs_exchange_server(run->exchange, address);
     slice host = without_port(host_of(run));
 
-    set(text, "SERVER_NAME", host.length > 0 ? host : text_of(address));
+    set(text, "SERVER_NAME", host.length > 0 ? host : slice_of_text(address));
     set_number(text, "SERVER_PORT", port ? port : 80); /* unix sockets */
 }
 
@@ -274,7 +270,7 @@ static void add_scheme(struct text *text, const struct cgi_run *run)
 {
     const char *scheme = run->origin ? run->origin->scheme : "http";
 
-    set(text, "REQUEST_SCHEME", text_of(scheme));
+    set(text, "REQUEST_SCHEME", slice_of_text(scheme));
     if (strcmp(scheme, "https") == 0)
         set(text, "HTTPS", SLICE("on"));
 }
@@ -299,13 +295,13 @@ static void add_program(struct text *text, const struct cgi *cgi,
                         const struct cgi_found *found)
 {
     set(text, "SCRIPT_NAME", found->script_name);
-    set(text, "SCRIPT_FILENAME", text_of(found->path));
-    set(text, "DOCUMENT_ROOT", text_of(cgi->folder_path));
+    set(text, "SCRIPT_FILENAME", slice_of_text(found->path));
+    set(text, "DOCUMENT_ROOT", slice_of_text(cgi->folder_path));
     if (found->path_info.length == 0)
         return;
     set(text, "PATH_INFO", found->path_info);
     add(text, SLICE("PATH_TRANSLATED="));
-    add(text, text_of(cgi->folder_path));
+    add(text, slice_of_text(cgi->folder_path));
     add(text, found->path_info);
     end_entry(text);
 }
@@ -315,7 +311,7 @@ char **cgi_environment_new(const struct cgi_run *run)
     struct text text = {0};
 
     for (char **entry = run->cgi->environment; *entry; entry++) {
-        add(&text, text_of(*entry));
+        add(&text, slice_of_text(*entry));
         end_entry(&text);
     }
     add_request(&text, run->exchange);
@@ -339,10 +335,10 @@ static void add_given(struct text *text, const char *given)
     const char *own;
 
     if (strchr(given, '=')) {
-        add(text, text_of(given));
+        add(text, slice_of_text(given));
         end_entry(text);
     } else if ((own = getenv(given))) {
-        set(text, given, text_of(own));
+        set(text, given, slice_of_text(own));
     }
 }
 
@@ -357,6 +353,6 @@ char **cgi_environment_common(const char *const *given, size_t count)
         add_given(&text, given[i]);
     }
     if (!has_path)
-        set(&text, "PATH", text_of(path ? path : PATH_DEFAULT));
+        set(&text, "PATH", slice_of_text(path ? path : PATH_DEFAULT));
     return finish(&text);
 }

@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <unistd.h>
 #include <uv.h>
 
 struct log;
@@ -92,6 +93,13 @@ static inline void cgi_signal(struct cgi_process *process, int number)
 static inline void cgi_release(struct cgi_process *process)
 {
     process->launcher->class->release(process->launcher, process);
+}
+
+/* For ends of which some may not have been opened. */
+static inline void close_if_open(int descriptor)
+{
+    if (descriptor >= 0)
+        close(descriptor);
 }
 
 #endif

@@ -182,7 +182,7 @@ void cgi_run_log(const struct cgi_run *run, int level, slice text)
 
 static void log_text(const struct cgi_run *run, int level, const char *text)
 {
-    cgi_run_log(run, level, slice_of(text, strlen(text)));
+    cgi_run_log(run, level, slice_of_text(text));
 }
 
 /* ---- its beginning ---- */
@@ -222,12 +222,6 @@ static bool make_pipe(int ends[2], bool program_reads)
     ends[0] = made[program_reads ? 1 : 0];
     ends[1] = made[program_reads ? 0 : 1];
     return true;
-}
-
-static void close_if_open(int descriptor)
-{
-    if (descriptor >= 0)
-        close(descriptor);
 }
 
 /* This side's ends in `here`, the program's in `there`; -1 where there is none. */

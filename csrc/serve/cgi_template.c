@@ -237,12 +237,6 @@ struct ends {
     int output_here, output_there;
 };
 
-static void close_if_open(int descriptor)
-{
-    if (descriptor >= 0)
-        close(descriptor);
-}
-
 static bool open_ends(struct ends *ends)
 {
     int sockets[2], output[2];

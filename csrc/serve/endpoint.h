@@ -33,7 +33,6 @@ enum pyrs_event {
 };
 
 struct endpoint_class {
-    const char *name;                      /* "python", "native", for logs */
     const struct interpreter *interpreter; /* NULL: answers in C, without one */
     const struct interpreter *lender; /* that bodies it lends are given back in, if its
                                          steps need none; or NULL */

@@ -87,7 +87,7 @@ static bool look_at(const struct listing *listing, const char *name, struct stat
 static bool add_name(struct listing_entries *entries, const struct listing *listing,
                      const char *name)
 {
-    slice text = slice_of(name, strlen(name));
+    slice text = slice_of_text(name);
     struct stat facts;
 
     if (!look_at(listing, name, &facts))
@@ -107,7 +107,7 @@ static const char *next_name(DIR *folder)
     do {
         errno = 0;
         found = readdir(folder);
-    } while (found && name_is_hidden(slice_of(found->d_name, strlen(found->d_name))));
+    } while (found && name_is_hidden(slice_of_text(found->d_name)));
     return found ? found->d_name : NULL;
 }
 

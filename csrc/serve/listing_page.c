@@ -149,7 +149,7 @@ enum { COLUMN_COUNT = sizeof COLUMNS / sizeof *COLUMNS };
 
 static void add_string(struct page_text *page, const char *text)
 {
-    page_add(page, slice_of(text, strlen(text)));
+    page_add(page, slice_of_text(text));
 }
 
 /* The column that sorts now has a link to the other direction. */

@@ -72,6 +72,5 @@ slice media_types_find(const struct media_types *types, slice name)
 
     if (read_extension(name, extension))
         found = bsearch(&key, types->types, types->count, sizeof key, compare);
-    return found ? slice_of(found->type, strlen(found->type))
-                 : SLICE("application/octet-stream");
+    return found ? slice_of_text(found->type) : SLICE("application/octet-stream");
 }

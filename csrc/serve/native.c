@@ -29,8 +29,8 @@ static void native_free(struct pyrs_endpoint *endpoint)
 
 struct pyrs_endpoint *pyrs_endpoint_native(pyrs_native_function *function)
 {
-    static const struct endpoint_class CLASS = {
-        .name = "native", .answer = native_answer, .free = native_free};
+    static const struct endpoint_class CLASS = {.answer = native_answer,
+                                                .free = native_free};
     struct native *native = calloc(1, sizeof *native);
 
     if (!native)

@@ -161,7 +161,7 @@ static struct stored_route *stored_route_new(const char *pattern, const char *me
     memcpy(stored->text, pattern, pattern_size);
     normal = stored->text + pattern_size;
     route_pattern_normalise(pattern, normal);
-    stored->normal = slice_of(normal, strlen(normal));
+    stored->normal = slice_of_text(normal);
     list = normal + pattern_size;
     if (methods != NULL)
         memcpy(list, methods, methods_size);

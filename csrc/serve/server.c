@@ -26,7 +26,7 @@ void pyrs_server_log(struct pyrs_server *server, int level, struct pyrs_slice me
 
 void server_log_text(struct pyrs_server *server, int level, const char *text)
 {
-    log_write(server->site.log, level, slice_of(text, strlen(text)));
+    log_write(server->site.log, level, slice_of_text(text));
 }
 
 /* A full server pauses whenever a connection has come for one that went: the log hears
@@ -330,8 +330,7 @@ static bool close_services(struct pyrs_server *server)
     return clean;
 }
 
-bool pyrs_server_run(struct pyrs_server *server, int signals,
-                     struct pyrs_error *error)
+bool pyrs_server_run(struct pyrs_server *server, int signals, struct pyrs_error *error)
 {
     uint32_t count = server->site.settings.thread_count;
     uint32_t started;

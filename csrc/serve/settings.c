@@ -73,7 +73,7 @@ bool settings_check(const struct pyrs_settings *settings, struct pyrs_error *err
     const char *name = settings->server_name;
 
     if (!name || strlen(name) > SERVER_NAME_BYTES_MAX ||
-        !field_is_valid(SLICE("Server"), slice_of(name, strlen(name))))
+        !field_is_valid(SLICE("Server"), slice_of_text(name)))
         return error_set(error, 0, "server_name cannot be sent as a header");
     return in_range(settings->thread_count, 1, THREADS_MAX, "thread_count", error) &&
            in_range(settings->listen_backlog, 1, 65535, "listen_backlog", error) &&

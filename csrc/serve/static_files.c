@@ -91,7 +91,7 @@ static slice name_of(const struct static_path *path)
     const char *slash = strrchr(path->text, '/');
     const char *name = slash ? slash + 1 : path->text;
 
-    return slice_of(name, strlen(name));
+    return slice_of_text(name);
 }
 
 /* ---- files that were opened ---- */
@@ -296,10 +296,8 @@ struct pyrs_endpoint *pyrs_endpoint_static(const char *folder,
                                            const struct pyrs_static_options *options,
                                            struct pyrs_error *error)
 {
-    static const struct endpoint_class CLASS = {.name = "static",
-                                                .answer = answer,
-                                                .answer_at_once = answer_at_once,
-                                                .free = free_static_files};
+    static const struct endpoint_class CLASS = {
+        .answer = answer, .answer_at_once = answer_at_once, .free = free_static_files};
     static const struct pyrs_static_options NONE;
     struct static_files *files;
 

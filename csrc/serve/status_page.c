@@ -40,7 +40,7 @@ static void keep(struct pyrs_endpoint *endpoint)
 
 struct pyrs_endpoint *status_page(void)
 {
-    static const struct endpoint_class CLASS = {.name = "status page", .free = keep};
+    static const struct endpoint_class CLASS = {.free = keep};
     static struct pyrs_endpoint page = {.class = &CLASS};
 
     return &page;

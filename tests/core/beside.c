@@ -118,15 +118,12 @@ static void end_twice_and_block(struct pyrs_endpoint *endpoint,
 }
 
 static const struct endpoint_class DEFERS_CLASS = {
-    .name = "defers", .answer = block_and_defer, .free = keep_endpoint, .notify = note};
-static const struct endpoint_class PIECES_CLASS = {.name = "pieces",
-                                                   .answer = answer_in_pieces,
-                                                   .proceed = go_on,
-                                                   .free = keep_endpoint};
-static const struct endpoint_class ECHO_CLASS = {
-    .name = "echo", .answer = echo, .free = keep_endpoint};
-static const struct endpoint_class TWICE_CLASS = {
-    .name = "twice", .answer = end_twice_and_block, .free = keep_endpoint};
+    .answer = block_and_defer, .free = keep_endpoint, .notify = note};
+static const struct endpoint_class PIECES_CLASS = {
+    .answer = answer_in_pieces, .proceed = go_on, .free = keep_endpoint};
+static const struct endpoint_class ECHO_CLASS = {.answer = echo, .free = keep_endpoint};
+static const struct endpoint_class TWICE_CLASS = {.answer = end_twice_and_block,
+                                                  .free = keep_endpoint};
 static struct pyrs_endpoint defers_endpoint = {&DEFERS_CLASS};
 static struct pyrs_endpoint pieces_endpoint = {&PIECES_CLASS};
 static struct pyrs_endpoint echo_endpoint = {&ECHO_CLASS};

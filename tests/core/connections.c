@@ -40,9 +40,9 @@ static void big(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange)
 }
 
 static const struct endpoint_class ECHO_CLASS = {
-    .name = "echo", .interpreter = &INTERPRETER, .answer = echo, .free = keep_endpoint};
+    .interpreter = &INTERPRETER, .answer = echo, .free = keep_endpoint};
 static const struct endpoint_class BIG_CLASS = {
-    .name = "big", .interpreter = &INTERPRETER, .answer = big, .free = keep_endpoint};
+    .interpreter = &INTERPRETER, .answer = big, .free = keep_endpoint};
 static struct pyrs_endpoint echo_endpoint = {&ECHO_CLASS};
 static struct pyrs_endpoint big_endpoint = {&BIG_CLASS};
 static struct pyrs_endpoint small_endpoint = {&BIG_CLASS};

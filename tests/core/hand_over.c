@@ -259,19 +259,15 @@ static void keep(struct pyrs_endpoint *endpoint)
     (void)endpoint;
 }
 
-static const struct endpoint_class PLAIN = {
-    .name = "plain", .answer = slow_answer, .free = keep};
-static const struct endpoint_class ATTACHED = {.name = "attached",
-                                               .interpreter = &INTERPRETER,
-                                               .answer = slow_answer,
-                                               .free = keep};
-static const struct endpoint_class PIECES = {.name = "pieces",
-                                             .interpreter = &INTERPRETER,
+static const struct endpoint_class PLAIN = {.answer = slow_answer, .free = keep};
+static const struct endpoint_class ATTACHED = {
+    .interpreter = &INTERPRETER, .answer = slow_answer, .free = keep};
+static const struct endpoint_class PIECES = {.interpreter = &INTERPRETER,
                                              .answer = pieces_answer,
                                              .proceed = pieces_proceed,
                                              .free = keep};
 static const struct endpoint_class DEFERS = {
-    .name = "defers", .answer = defer_answer, .notify = defer_notify, .free = keep};
+    .answer = defer_answer, .notify = defer_notify, .free = keep};
 
 static struct pyrs_endpoint endpoints[] = {{&PLAIN}, {&ATTACHED}, {&PIECES}, {&DEFERS}};
 static const char *const PATTERNS[] = {"/plain/*", "/attached/*", "/pieces/*",

@@ -132,11 +132,9 @@ static void read_all(struct pyrs_endpoint *endpoint, struct pyrs_exchange *excha
     pyrs_exchange_respond(exchange, &SHORT);
 }
 
-#define ENDPOINT(function, language)                                                  \
-    static const struct endpoint_class function##_CLASS = {.name = #function,         \
-                                                           .interpreter = (language), \
-                                                           .answer = (function),      \
-                                                           .free = keep_endpoint};    \
+#define ENDPOINT(function, language)                                             \
+    static const struct endpoint_class function##_CLASS = {                      \
+        .interpreter = (language), .answer = (function), .free = keep_endpoint}; \
     static struct pyrs_endpoint function##_endpoint = {&function##_CLASS}
 
 ENDPOINT(quick, &ONE);

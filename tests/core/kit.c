@@ -371,8 +371,7 @@ static void note(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange,
                      1);
 }
 
-static const struct endpoint_class LATER_CLASS = {.name = "later",
-                                                  .interpreter = &INTERPRETER,
+static const struct endpoint_class LATER_CLASS = {.interpreter = &INTERPRETER,
                                                   .answer = defer,
                                                   .free = keep_endpoint,
                                                   .notify = note};

@@ -20,7 +20,7 @@ static void name(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange)
 }
 
 static const struct endpoint_class NAME_CLASS = {
-    .name = "name", .interpreter = &INTERPRETER, .answer = name, .free = keep_endpoint};
+    .interpreter = &INTERPRETER, .answer = name, .free = keep_endpoint};
 static struct pyrs_endpoint name_endpoint = {&NAME_CLASS};
 
 static void begin(void)

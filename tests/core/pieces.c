@@ -77,8 +77,7 @@ static void proceed(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchan
     go_on(exchange, pyrs_exchange_flow(exchange));
 }
 
-static const struct endpoint_class PIECES_CLASS = {.name = "pieces",
-                                                   .interpreter = &INTERPRETER,
+static const struct endpoint_class PIECES_CLASS = {.interpreter = &INTERPRETER,
                                                    .answer = answer,
                                                    .proceed = proceed,
                                                    .free = keep_endpoint};
@@ -97,7 +96,7 @@ static void fill(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange)
 }
 
 static const struct endpoint_class FILL_CLASS = {
-    .name = "fill", .interpreter = &INTERPRETER, .answer = fill, .free = keep_endpoint};
+    .interpreter = &INTERPRETER, .answer = fill, .free = keep_endpoint};
 static struct pyrs_endpoint fill_endpoint = {&FILL_CLASS};
 
 /* ---- one that sends a byte in each step ---- */
@@ -126,8 +125,7 @@ static void drip_on(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchan
     drip(exchange);
 }
 
-static const struct endpoint_class DRIP_CLASS = {.name = "drip",
-                                                 .interpreter = &INTERPRETER,
+static const struct endpoint_class DRIP_CLASS = {.interpreter = &INTERPRETER,
                                                  .answer = begin_to_drip,
                                                  .proceed = drip_on,
                                                  .free = keep_endpoint};
@@ -164,22 +162,14 @@ static void only_end(struct pyrs_endpoint *endpoint, struct pyrs_exchange *excha
     pyrs_exchange_end(exchange, false);
 }
 
-static const struct endpoint_class SILENT_CLASS = {.name = "silent",
-                                                   .interpreter = &INTERPRETER,
-                                                   .answer = say_nothing,
-                                                   .free = keep_endpoint};
-static const struct endpoint_class BEGIN_CLASS = {.name = "begin",
-                                                  .interpreter = &INTERPRETER,
-                                                  .answer = only_begin,
-                                                  .free = keep_endpoint};
-static const struct endpoint_class END_CLASS = {.name = "end",
-                                                .interpreter = &INTERPRETER,
-                                                .answer = only_end,
-                                                .free = keep_endpoint};
-static const struct endpoint_class TALKATIVE_CLASS = {.name = "talkative",
-                                                      .interpreter = &INTERPRETER,
-                                                      .answer = end_and_go_on,
-                                                      .free = keep_endpoint};
+static const struct endpoint_class SILENT_CLASS = {
+    .interpreter = &INTERPRETER, .answer = say_nothing, .free = keep_endpoint};
+static const struct endpoint_class BEGIN_CLASS = {
+    .interpreter = &INTERPRETER, .answer = only_begin, .free = keep_endpoint};
+static const struct endpoint_class END_CLASS = {
+    .interpreter = &INTERPRETER, .answer = only_end, .free = keep_endpoint};
+static const struct endpoint_class TALKATIVE_CLASS = {
+    .interpreter = &INTERPRETER, .answer = end_and_go_on, .free = keep_endpoint};
 static struct pyrs_endpoint talkative_endpoint = {&TALKATIVE_CLASS};
 static struct pyrs_endpoint silent_endpoint = {&SILENT_CLASS};
 static struct pyrs_endpoint begin_endpoint = {&BEGIN_CLASS};

@@ -40,18 +40,12 @@ static void say_all(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchan
         &(struct pyrs_response){.status = 200, .body = {bytes, (size_t)length}});
 }
 
-static const struct endpoint_class REFUSE_CLASS = {.name = "refuse",
-                                                   .interpreter = &INTERPRETER,
-                                                   .answer = refuse,
-                                                   .free = keep_endpoint};
-static const struct endpoint_class LOOK_CLASS = {.name = "look",
-                                                 .interpreter = &INTERPRETER,
-                                                 .answer = look_and_refuse,
-                                                 .free = keep_endpoint};
-static const struct endpoint_class WHOLE_CLASS = {.name = "whole",
-                                                  .interpreter = &INTERPRETER,
-                                                  .answer = say_all,
-                                                  .free = keep_endpoint};
+static const struct endpoint_class REFUSE_CLASS = {
+    .interpreter = &INTERPRETER, .answer = refuse, .free = keep_endpoint};
+static const struct endpoint_class LOOK_CLASS = {
+    .interpreter = &INTERPRETER, .answer = look_and_refuse, .free = keep_endpoint};
+static const struct endpoint_class WHOLE_CLASS = {
+    .interpreter = &INTERPRETER, .answer = say_all, .free = keep_endpoint};
 static struct pyrs_endpoint refuse_endpoint = {&REFUSE_CLASS};
 static struct pyrs_endpoint look_endpoint = {&LOOK_CLASS};
 static struct pyrs_endpoint whole_endpoint = {&WHOLE_CLASS};

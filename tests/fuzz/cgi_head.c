@@ -23,7 +23,7 @@ static size_t length_in_pieces(slice bytes, size_t step)
 
 static bool is_named(slice name, const char *text)
 {
-    return slice_equal_ignoring_case(name, slice_of(text, strlen(text)));
+    return slice_equal_ignoring_case(name, slice_of_text(text));
 }
 
 /* Lines that a response may have, each the next of the head's fields. */
