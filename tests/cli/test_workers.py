@@ -555,26 +555,3 @@ def test_how_many_is_said_by_the_option_the_environment_or_the_file(
             await_workers(site, count)
         else:
             assert serves(server)[0] == server.process.pid
-
-
-APPLICATION = """\
-import os
-
-def app(environ, start_response):
-    start_response("200 OK", [("Content-Type", "text/plain")])
-    return [b"%d %d" % (os.getpid(), environ["wsgi.multiprocess"])]
-"""
-
-
-@pytest.mark.parametrize("count", [1, 2])
-def test_an_application_is_told_that_there_are_others(
-    tmp_path: Path, count: int
-) -> None:
-    (tmp_path / "main.py").write_text(APPLICATION)
-    words = ("main:app", "-p", "0", "-w", str(count), "-l", "log", "-v")
-    with serving(*words, cwd=tmp_path) as server:
-        assert server.lines[1] == f"INFO: Workers: {count}"
-        workers = await_workers(tmp_path, count)
-        pid, multiprocess = server.get("/").split()
-        assert int(pid) in workers
-        assert multiprocess == str(int(count > 1))
