@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit import RunningServer, get, wait_until
+from tests.kit import RunningServer, get, is_there, wait_until
 
 from .cgi_kit import cgi_server
 
@@ -90,15 +90,6 @@ def ids(server: RunningServer, name: str) -> list[int]:
 
     found: list[int] = wait_until(told)
     return found
-
-
-def is_there(process: int) -> bool:
-    """And not only waited for, as an orphan whose new parent is slow."""
-    try:
-        stat = Path(f"/proc/{process}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return stat.rsplit(") ", 1)[1][0] != "Z"
 
 
 def wait_until_gone(processes: list[int]) -> None:

@@ -24,7 +24,7 @@ from tests.cgi.script_kit import (
     run_fresh,
     template,
 )
-from tests.kit import wait_until
+from tests.kit import is_there, wait_until
 
 Script = Callable[..., Path]
 
@@ -334,15 +334,6 @@ SLEEPER = """
     print(child.pid, flush=True)
     time.sleep(600)
 """
-
-
-def is_there(pid: int) -> bool:
-    """A process that runs: a zombie does not."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 def test_a_process_group_may_be_signalled_until_it_is_released(

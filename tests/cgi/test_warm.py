@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit import PATIENCE, RunningServer, get, post, wait_until
+from tests.kit import PATIENCE, RunningServer, get, is_there, post, wait_until
 
 from .cgi_kit import cgi_server, write_programs
 
@@ -109,14 +109,6 @@ def templates_stay(server: RunningServer, count: int) -> None:
     expected = sorted([*server.descriptors_at_start, *kinds * count])
     wait_until(lambda: server.descriptors() == expected, f"{expected}")
     server.descriptors_at_start = expected
-
-
-def is_there(pid: int) -> bool:
-    """A process that runs: a zombie has no command line."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes() != b""
-    except OSError:
-        return False
 
 
 @pytest.fixture(scope="module", params=["cold", "warm"])

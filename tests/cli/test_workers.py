@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.server import wait_until
+from tests.kit import is_there, wait_until
 
 from .command_kit import TIMEOUT, Serving, run, serving, start
 
@@ -104,13 +104,6 @@ def serves(server: Serving) -> tuple[int, int]:
     return int(pid), int(generation)
 
 
-def is_alive(pid: int) -> bool:
-    with suppress(ProcessLookupError):
-        os.kill(pid, 0)
-        return True
-    return False
-
-
 @contextmanager
 def connected(server: Serving, path: str) -> Iterator[socket.socket]:
     with socket.create_connection(("127.0.0.1", server.port), TIMEOUT) as client:
@@ -146,7 +139,7 @@ def test_each_serves_and_the_first_one_says_what_was_loaded(site: Path) -> None:
         wait_until(all_were_heard)
     assert server.lines.count("main was loaded") == 3
     assert server.lines.count("Starting pyrs server...") == 1
-    assert not any(map(is_alive, workers))
+    assert not any(map(is_there, workers))
 
 
 @pytest.mark.parametrize(
@@ -198,7 +191,7 @@ def test_a_signal_lets_running_requests_finish(
             answer = b"".join(iter(lambda: client.recv(65536), b""))
         assert answer.endswith(b"\r\n\r\ndone")
         assert server.process.wait(TIMEOUT) == 0
-    assert not any(map(is_alive, workers))
+    assert not any(map(is_there, workers))
 
 
 def test_a_second_signal_does_not_wait_for_them(site: Path) -> None:
@@ -224,7 +217,7 @@ def test_one_that_does_not_end_is_killed(site: Path) -> None:
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(TIMEOUT) == 0
     assert f"ERROR killing worker {stopped}: it did not end" in log_of(site)
-    assert not is_alive(stopped)
+    assert not is_there(stopped)
 
 
 def test_sighup_loads_the_project_anew_in_one_after_the_other(site: Path) -> None:
@@ -240,8 +233,8 @@ def test_sighup_loads_the_project_anew_in_one_after_the_other(site: Path) -> Non
             (site / "go").touch()
             assert client.recv(65536).endswith(b"done")
         await_log(site, r"worker \d+ has ended with status 0", 3)
-        assert not any(map(is_alive, old))
-        assert all(map(is_alive, new))
+        assert not any(map(is_there, old))
+        assert all(map(is_there, new))
 
 
 def test_what_cannot_be_loaded_replaces_nothing(site: Path) -> None:
@@ -252,7 +245,7 @@ def test_what_cannot_be_loaded_replaces_nothing(site: Path) -> None:
         server.process.send_signal(signal.SIGHUP)
         await_log(site, r"with status 1, before it served; those that serve go on")
         assert {serves(server)[0] for _ in range(9)} <= set(old)
-        assert all(map(is_alive, old))
+        assert all(map(is_there, old))
         (site / "main.py").write_text(MAIN.replace("ION = 1", "ION = 3"))
         server.process.send_signal(signal.SIGHUP)
         await_log(site, r"worker \d+ has ended with status 0", 3)
@@ -395,7 +388,7 @@ def test_a_signal_before_it_serves_does_what_it_did_before(
         process.send_signal(number)
         expected = 130 if number == signal.SIGINT else -number
         assert process.wait(TIMEOUT) == expected
-    assert not is_alive(loading)
+    assert not is_there(loading)
 
 
 def test_one_that_loads_while_logs_are_reopened_writes_to_the_new_one(
@@ -482,7 +475,7 @@ def test_workers_end_with_their_supervisor(site: Path) -> None:
     with serving("project.pyrs", cwd=site, status=-signal.SIGKILL) as server:
         workers = await_workers(site, 3)
         server.process.kill()
-        wait_until(lambda: not any(map(is_alive, workers)), "the end of all workers")
+        wait_until(lambda: not any(map(is_there, workers)), "the end of all workers")
 
 
 def test_sigusr1_has_all_logs_reopened(site: Path) -> None:

@@ -8,6 +8,7 @@ from .client import PATIENCE, Client, Response, get, post, post_chunked
 from .server import (
     RunningServer,
     Serve,
+    is_there,
     native_library,
     plain_environment,
     running_application,
@@ -23,6 +24,7 @@ __all__ = [
     "RunningServer",
     "Serve",
     "get",
+    "is_there",
     "measures_memory",
     "native_library",
     "plain_environment",

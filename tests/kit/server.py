@@ -52,6 +52,16 @@ def wait_until(claim: Callable[[], object], what: str | Callable[[], str] = "") 
     return value
 
 
+def is_there(pid: int) -> bool:
+    """A process that runs: not one that is only waited for, as an orphan whose new
+    parent is slow."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(") ")[2][0] != "Z"
+
+
 # Starts a server: the fixture `serve`. Arguments are those of running_server, without
 # the folder.
 Serve: TypeAlias = "Callable[..., RunningServer]"
