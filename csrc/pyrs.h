@@ -175,6 +175,10 @@ enum pyrs_signals {
  * without a message if some were cut off. `signals`: enum pyrs_signals. */
 bool pyrs_server_run(struct pyrs_server *server, int signals, struct pyrs_error *error);
 
+/* Before pyrs_server_run, which writes "." to the descriptor once it accepts, and
+ * closes it. */
+void pyrs_server_tell_when_running(struct pyrs_server *server, int descriptor);
+
 /* From any thread, and from a signal handler. The first call stops gracefully: no new
  * connections, running requests finish, stop_timeout_ms at most. The second stops at
  * once. */

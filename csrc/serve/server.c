@@ -119,6 +119,7 @@ struct pyrs_server *pyrs_server_new(const struct pyrs_settings *settings,
         error_set(error, 0, "out of memory");
         return NULL;
     }
+    server->told = -1;
     server->connections.paused = on_accept_pause;
     server->connections.context = server;
     server->site = site_of(settings);
@@ -330,6 +331,22 @@ static bool close_services(struct pyrs_server *server)
     return clean;
 }
 
+void pyrs_server_tell_when_running(struct pyrs_server *server, int descriptor)
+{
+    server->told = descriptor;
+}
+
+/* Whoever reads it may have left. */
+static void tell_that_it_runs(struct pyrs_server *server)
+{
+    if (server->told < 0)
+        return;
+    if (write(server->told, ".", 1) < 0)
+        server_log_text(server, PYRS_LOG_DEBUG, "nobody hears that the server runs");
+    close(server->told);
+    server->told = -1;
+}
+
 bool pyrs_server_run(struct pyrs_server *server, int signals, struct pyrs_error *error)
 {
     uint32_t count = server->site.settings.thread_count;
@@ -356,6 +373,8 @@ bool pyrs_server_run(struct pyrs_server *server, int signals, struct pyrs_error 
     if (signals != PYRS_SIGNALS_NONE)
         server_take_signals(server);
     started = start_threads(server);
+    if (started == count)
+        tell_that_it_runs(server);
     server_look_at_control(&server->control.wakeup); /* a stop may have come before */
     if (atomic_load(&server->services_running) > 0)
         uv_run(&server->control.uv, UV_RUN_DEFAULT);

@@ -46,6 +46,7 @@ struct pyrs_server {
     struct crew crew;
     struct control control;
     int signals; /* enum pyrs_signals */
+    int told;    /* a descriptor, when all accept; or -1 */
     bool has_run;
     bool abandoned; /* a handler never returned: its thread still uses all this */
     _Atomic int stop_wishes;

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,7 +50,7 @@ from pyrs.project import (
 )
 from pyrs.project_file import ProjectError, ProjectFile, read_project_file
 from pyrs.project_schema import Entry, project_type
-from pyrs.supervisor import Plan, Seat, supervise
+from pyrs.supervisor import LinesOfListening, Plan, supervise
 from pyrs.target import (
     PROJECT_FILE,
     Application,
@@ -80,7 +80,15 @@ docs/configuration.md."""
 
 def entry_point() -> None:
     """What the installed command and `python -m pyrs` call."""
+    _open_standard_descriptors()
     sys.exit(main(sys.argv[1:]))
+
+
+def _open_standard_descriptors() -> None:
+    """Where they were closed: else a socket would get the number of one."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -123,7 +131,8 @@ def _refuse(message: str, name: str) -> int:
 
 
 def _complain(message: str) -> None:
-    sys.stdout.flush()
+    if sys.stdout:
+        sys.stdout.flush()
     click.echo(f"pyrs: {message}", err=True)
 
 
@@ -303,27 +312,14 @@ def _serve(
         plan = _plan(target, file, host, port, changes)
         if plan.settings.worker_count:
             seat = supervise(plan)
-            return seat is None or _serve_as_worker(
-                target, listing, changes, plan, seat
-            )
+            if seat is None:
+                return True
+            # The file may have changed since the supervisor read it.
+            say = print_line if seat.is_first else keep_quiet
+            held = {**changes, **plan.held()}
+            return serve_as_worker(_load(target, say, None, listing, **held), seat)
     loaded = _load(target, print_line, file, listing, **changes)
     return serve_loaded(loaded, host, port)
-
-
-def _serve_as_worker(
-    target: Target, listing: bool, changes: dict[str, Any], plan: Plan, seat: Seat
-) -> bool:
-    """The file may have changed since the supervisor read it: what that has to do with
-    stays as it was."""
-    settings = plan.settings
-    fixed = {
-        "worker_count": settings.worker_count,
-        "thread_count": settings.thread_count,
-        "log": settings.log,
-    }
-    say = print_line if seat.is_first else keep_quiet
-    loaded = _load(target, say, None, listing, **{**changes, **fixed})
-    return serve_as_worker(loaded, seat)
 
 
 def _plan(
@@ -335,7 +331,7 @@ def _plan(
 ) -> Plan:
     if file:
         settings, place = settings_of(file, **changes), address_of(file)
-        lines: Callable[..., list[str]] = lines_of_listening
+        lines: LinesOfListening = lines_of_listening
     else:
         settings, place = settings_of_one(**changes), (HOST, PORT)
         is_folder = isinstance(target, Folder)

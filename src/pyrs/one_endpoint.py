@@ -10,7 +10,6 @@ applications do: a line for where it listens, one for its threads, one for each 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ from pyrs.errors import PyrsError
 from pyrs.project import LoadedProject
 from pyrs.project_schema import Entry
 from pyrs.server import Server
+from pyrs.supervisor import LinesOfListening
 from pyrs.user_code import Missing, put_first
 from pyrs.wsgi_app import find_application
 
@@ -97,10 +97,10 @@ def _application(name: str) -> Any:
         raise PyrsError(f"{name}: {missing.message}{trace}") from None
 
 
-def lines_of_one(threads: int) -> Callable[..., list[str]]:
-    """What is said when such a server listens, by host, port and worker processes."""
+def lines_of_one(threads: int) -> LinesOfListening:
+    """What is said when such a server listens."""
 
-    def lines_of_listening(host: str, port: int, workers: int = 0) -> list[str]:
+    def lines_of_listening(host: str, port: int, workers: int) -> list[str]:
         place = host if host.startswith("unix:") else f"{host}:{port}"
         workers_line = [f"INFO: Workers: {workers}"] if workers else []
         return [

@@ -26,7 +26,7 @@ from pyrs.lifespan import takes_no_argument
 from pyrs.project_file import ProjectError, ProjectFile, read_project_file
 from pyrs.project_schema import ENDPOINTS, Entry, ErrorHandler, Middleware
 from pyrs.server import RouteError, Server
-from pyrs.supervisor import Seat
+from pyrs.supervisor import LinesOfListening
 from pyrs.user_code import (
     Missing,
     check_signature,
@@ -35,6 +35,7 @@ from pyrs.user_code import (
     put_first,
     user_traceback,
 )
+from pyrs.worker import Seat, stopped_by_sigterm
 from pyrs.wsgi_app import find_application
 
 __all__ = [
@@ -67,7 +68,7 @@ def keep_quiet(line: str) -> None:
     """Says nothing."""
 
 
-def lines_of_listening(host: str, port: int, workers: int = 0) -> list[str]:
+def lines_of_listening(host: str, port: int, workers: int) -> list[str]:
     """What is said when a project is served there, with so many worker processes."""
     lines = [f"Address: {host}"]
     if not host.startswith("unix:"):
@@ -84,8 +85,7 @@ class LoadedProject(NamedTuple):
     host: str
     port: int
     entries: list[Entry]
-    # What is said when it listens at that host and port.
-    lines_of_listening: Callable[[str, int], list[str]] = lines_of_listening
+    lines_of_listening: LinesOfListening = lines_of_listening
 
 
 def load_project(
@@ -158,7 +158,7 @@ def serve_loaded(
         server.start_instances()
         port = server.listen(host, port)
         with _signals_held():
-            for line in loaded.lines_of_listening(host, port):
+            for line in loaded.lines_of_listening(host, port, 0):
                 say(line)
             return server.run()
 
@@ -169,7 +169,9 @@ def serve_as_worker(loaded: LoadedProject, seat: Seat) -> bool:
         server.start_instances()
         server.listen_on(seat.sockets, seat.host, seat.port)
         with _signals_held():
-            seat.tell_ready()
+            stopped_by_sigterm(server.stop)
+            seat.tell_seconds(server.settings.timeouts.stop)
+            server.tell_when_running(seat.ready)
             return server.run(supervised=True)
 
 

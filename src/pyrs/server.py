@@ -344,6 +344,16 @@ class Server:
             raise PyrsError(listen_message(host, port, error))
         self._listeners += 1
 
+    @property
+    def settings(self) -> Settings:
+        """What it was made with."""
+        return self._settings
+
+    def tell_when_running(self, descriptor: int) -> None:
+        """Before `run`, which writes "." to the descriptor once it accepts, and closes
+        it."""
+        lib.pyrs_server_tell_when_running(self._open(), descriptor)
+
     def run(
         self, handle_signals: bool | None = None, *, supervised: bool = False
     ) -> bool:

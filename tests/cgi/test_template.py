@@ -103,6 +103,14 @@ SAME = {
         sys.excepthook = fail
         raise ValueError("first")
     """,
+    "a file that cannot be flushed": """
+        import io
+        class File(io.RawIOBase):
+            def flush(self): no_such_name
+        files = [File()]
+        files.append(files)
+        print("kept")
+    """,
     "what is registered for the exit": """
         import atexit
         atexit.register(print, "last")

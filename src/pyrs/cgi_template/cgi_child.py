@@ -60,7 +60,11 @@ class Child:
             os._exit(STATUS_NOT_BEGUN)
         gc.enable()
         status = _run(self._script.path, self._script.code)
-        _end(status, self._modules)
+        try:
+            _end(status, self._modules)
+        except BaseException as error:
+            _print(error)
+        os._exit(STATUS_NOT_FLUSHED)
 
     # ---- to be as a fresh process ----
 

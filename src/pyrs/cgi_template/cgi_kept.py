@@ -112,7 +112,7 @@ class KeptModules:
         for file in self.files():
             try:
                 file.flush()
-            except (OSError, ValueError):
+            except Exception:
                 pass  # nobody is there to be told
 
     def _take_note(self) -> None:
