@@ -391,6 +391,9 @@ enum pyrs_flow pyrs_exchange_send(struct pyrs_exchange *exchange,
 /* Asks without sending. */
 enum pyrs_flow pyrs_exchange_flow(struct pyrs_exchange *exchange);
 
+/* True if the step runs on its loop, so that other connections wait for its end. */
+bool pyrs_exchange_holds_loop(struct pyrs_exchange *exchange);
+
 /* For a step that cannot return when it is told to pause: waits, not attached, until
  * the client has taken enough or has left. False at once if nobody would send
  * meanwhile, since the step keeps its loop (handoff_after 0). */

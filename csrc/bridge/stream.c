@@ -4,7 +4,9 @@
 #include "clock.h"
 #include "failure.h"
 
-/* What was sent leaves when the step is over, and others wait until then. */
+/* On the loop, what was sent leaves when the step is over, and others wait until then.
+ * Elsewhere a body stays on its thread to the end: what it has opened for that thread,
+ * such as a connection to a database, is closed there too. */
 enum { STEP_NS_MAX = 1000 * 1000 };
 
 /* Nobody else has the context, so neither fails, unless foreign code left it. */
@@ -128,13 +130,19 @@ static void set_aside(struct stream *stream, struct pyrs_exchange *exchange)
         end_after(stream, exchange, NEXT_RAISED);
 }
 
+static bool may_go_on(struct pyrs_exchange *exchange, uint64_t start_ns)
+{
+    return clock_now_ns() - start_ns < STEP_NS_MAX ||
+           !pyrs_exchange_holds_loop(exchange);
+}
+
 void stream_run(struct stream *stream, struct pyrs_exchange *exchange,
                 enum pyrs_flow flow, uint64_t start_ns)
 {
     struct piece piece;
     enum next next;
 
-    while (flow == PYRS_FLOW_GO_ON && clock_now_ns() - start_ns < STEP_NS_MAX) {
+    while (flow == PYRS_FLOW_GO_ON && may_go_on(exchange, start_ns)) {
         next = stream_next(stream, &piece);
         if (next != NEXT_PIECE) {
             end_after(stream, exchange, next);

@@ -283,6 +283,14 @@ enum pyrs_flow pyrs_exchange_flow(struct pyrs_exchange *exchange)
     return tell_and_go_on(exchange);
 }
 
+bool pyrs_exchange_holds_loop(struct pyrs_exchange *exchange)
+{
+    bool home = is_home(exchange);
+
+    go_on(exchange, home);
+    return home;
+}
+
 static bool drives(const struct runner *runner)
 {
     return runner->role == RUNNER_DRIVES;

@@ -107,6 +107,7 @@ SAME = {
         import io
         class File(io.RawIOBase):
             def flush(self): no_such_name
+            def __repr__(self): return "a file"
         files = [File()]
         files.append(files)
         print("kept")

@@ -176,6 +176,12 @@ enum pyrs_flow pyrs_exchange_flow(struct pyrs_exchange *exchange)
                                                                     : PYRS_FLOW_GO_ON;
 }
 
+bool pyrs_exchange_holds_loop(struct pyrs_exchange *exchange)
+{
+    (void)exchange;
+    return true;
+}
+
 enum pyrs_flow pyrs_exchange_begin(struct pyrs_exchange *exchange,
                                    const struct pyrs_response *response,
                                    int64_t body_bytes)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit import RunningServer, get, running_application, wait_until
+from tests.kit import RunningServer, Serve, get, running_application, wait_until
 
 CODE = """
 import threading
@@ -87,3 +87,41 @@ def test_without_the_option_quick_requests_stay_on_the_event_loop(
         assert server.printed[-1] == "INFO: Threads: 64"
         server.inside("main.go_on.set()")
         assert server.ask(get("/")).body == b"multithread True"
+
+
+STAYS = """
+import threading, time
+
+seen = []
+
+class Body:
+    def __init__(self):
+        self.left = 3
+    def __iter__(self):
+        return self
+    def __next__(self):
+        seen.append(threading.get_ident())
+        time.sleep(0.02)
+        if not self.left:
+            raise StopIteration
+        self.left -= 1
+        return b"x"
+    def close(self):
+        seen.append(threading.get_ident())
+
+def stays(environ, start_response):
+    seen[:] = [threading.get_ident()]
+    time.sleep(0.1)
+    start_response("200 OK", [])
+    return Body()
+"""
+
+
+def test_what_was_handed_over_stays_on_its_thread_to_the_end(serve: Serve) -> None:
+    """Frameworks close a thread's connections to databases there."""
+    server = serve(STAYS, {"/stays": {"wsgi": "main:stays"}})
+    for _ in range(5):  # handed over at first, then on a thread from the beginning
+        assert server.ask(get("/stays")).body == b"xxx"
+        seen = server.inside("main.seen")
+        assert len(seen) == 6
+        assert len(set(seen)) == 1
