@@ -100,15 +100,27 @@ struct deferred {
 
 static struct deferred deferred;
 
-static void defer(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange)
+static void defer(struct pyrs_exchange *exchange, bool is_echo)
 {
     assert(!deferred.exchange);
-    deferred.is_echo = strcmp(endpoint->class->name, "echo") == 0;
+    deferred.is_echo = is_echo;
     deferred.exchange = exchange;
     deferred.length = 0;
     deferred.turns = (int)(pyrs_exchange_path(exchange).length % 3);
     if (!pyrs_exchange_defer(exchange))
         abort();
+}
+
+static void defer_echo(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange)
+{
+    (void)endpoint;
+    defer(exchange, true);
+}
+
+static void defer_path(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange)
+{
+    (void)endpoint;
+    defer(exchange, false);
 }
 
 static void look_sooner(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange,
@@ -173,11 +185,11 @@ static const struct endpoint_class CLASSES[VERSIONS][2] = {
       .proceed = go_on,
       .free = keep}},
     {{.interpreter = &INTERPRETER,
-      .answer = defer,
+      .answer = defer_echo,
       .free = keep,
       .notify = look_sooner},
      {.interpreter = &INTERPRETER,
-      .answer = defer,
+      .answer = defer_path,
       .free = keep,
       .notify = look_sooner}},
 };
