@@ -25,6 +25,7 @@ import click
 from msgspec import inspect
 
 import pyrs
+from pyrs.config import Settings
 from pyrs.errors import PyrsError, reason_of
 from pyrs.one_endpoint import (
     HOST,
@@ -50,7 +51,6 @@ from pyrs.project import (
 )
 from pyrs.project_file import ProjectError, ProjectFile, read_project_file
 from pyrs.project_schema import Entry, project_type
-from pyrs.supervisor import LinesOfListening, Plan, supervise
 from pyrs.target import (
     PROJECT_FILE,
     Application,
@@ -60,6 +60,7 @@ from pyrs.target import (
     TargetError,
     find_target,
 )
+from pyrs.worker import LinesOfListening
 
 __all__ = ["entry_point", "main"]
 
@@ -309,37 +310,43 @@ def _serve(
     """False if running requests were cut off; in a worker, of its own."""
     file = read_project_file(target.path) if isinstance(target, ProjectAt) else None
     if file is None or not file.faults:
-        plan = _plan(target, file, host, port, changes)
-        if plan.settings.worker_count:
-            seat = supervise(plan)
-            if seat is None:
-                return True
-            # The file may have changed since the supervisor read it.
-            say = print_line if seat.is_first else keep_quiet
-            held = {**changes, **plan.held()}
-            return serve_as_worker(_load(target, say, None, listing, **held), seat)
+        settings = settings_of(file, **changes) if file else settings_of_one(**changes)
+        if settings.worker_count:
+            place = place_to_listen(
+                *(address_of(file) if file else (HOST, PORT)), host, port
+            )
+            return _serve_in_workers(target, place, settings, listing, changes)
     loaded = _load(target, print_line, file, listing, **changes)
     return serve_loaded(loaded, host, port)
 
 
-def _plan(
+def _serve_in_workers(
     target: Target,
-    file: ProjectFile | None,
-    host: str | None,
-    port: int | None,
+    place: tuple[str, int],
+    settings: Settings,
+    listing: bool,
     changes: dict[str, Any],
-) -> Plan:
-    if file:
-        settings, place = settings_of(file, **changes), address_of(file)
-        lines: LinesOfListening = lines_of_listening
-    else:
-        settings, place = settings_of_one(**changes), (HOST, PORT)
-        is_folder = isinstance(target, Folder)
-        lines = lines_of_one(
-            settings.thread_count if is_folder else settings.handler_threads
-        )
-    host, port = place_to_listen(*place, host, port)
-    return Plan(host, port, settings, lines, print_line)
+) -> bool:
+    from pyrs.supervisor import Plan, supervise  # what one process has no use for
+
+    plan = Plan(*place, settings, _lines_of_listening(target, settings), print_line)
+    seat = supervise(plan)
+    if seat is None:
+        return True
+    # The file may have changed since the supervisor read it.
+    say = print_line if seat.is_first else keep_quiet
+    held = {**changes, **plan.held()}
+    return serve_as_worker(_load(target, say, None, listing, **held), seat)
+
+
+def _lines_of_listening(target: Target, settings: Settings) -> LinesOfListening:
+    match target:
+        case ProjectAt():
+            return lines_of_listening
+        case Application():
+            return lines_of_one(settings.handler_threads)
+        case Folder():
+            return lines_of_one(settings.thread_count)
 
 
 def _threads_setting(target: Target) -> str:

@@ -18,8 +18,8 @@ from pyrs.errors import PyrsError
 from pyrs.project import LoadedProject
 from pyrs.project_schema import Entry
 from pyrs.server import Server
-from pyrs.supervisor import LinesOfListening
 from pyrs.user_code import Missing, put_first
+from pyrs.worker import LinesOfListening
 from pyrs.wsgi_app import find_application
 
 __all__ = [

@@ -26,7 +26,6 @@ from pyrs.lifespan import takes_no_argument
 from pyrs.project_file import ProjectError, ProjectFile, read_project_file
 from pyrs.project_schema import ENDPOINTS, Entry, ErrorHandler, Middleware
 from pyrs.server import RouteError, Server
-from pyrs.supervisor import LinesOfListening
 from pyrs.user_code import (
     Missing,
     check_signature,
@@ -35,7 +34,7 @@ from pyrs.user_code import (
     put_first,
     user_traceback,
 )
-from pyrs.worker import Seat, stopped_by_sigterm
+from pyrs.worker import LinesOfListening, Seat, stopped_by_sigterm
 from pyrs.wsgi_app import find_application
 
 __all__ = [

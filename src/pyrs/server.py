@@ -17,8 +17,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO, cast
 from weakref import WeakMethod
 
-import msgspec
-
 from pyrs import _bridge
 from pyrs._core import ffi, lib
 from pyrs._core_options import (
@@ -40,6 +38,7 @@ from pyrs.config import (
     StaticOptions,
     validate,
 )
+from pyrs.counters import Counters, read_counters
 from pyrs.errors import ClientDisconnected, PyrsError
 from pyrs.form import FormLimits
 from pyrs.forwarded import TrustedProxies
@@ -87,36 +86,6 @@ HASTY_STOP_SECONDS = 1.0
 
 class RouteError(PyrsError):
     """A malformed pattern, or a path and method that another route has."""
-
-
-class Counters(msgspec.Struct, frozen=True, kw_only=True):
-    """What a server has done so far, summed over its loops."""
-
-    connections_accepted: int
-    connections_open: int  # now
-    accept_pauses: int
-    requests: int
-    exchanges_open: int  # now
-    responses: tuple[int, ...]  # by status class, 1xx at index 1; 0: cut off
-    rejections: int
-    timeouts: int
-    bytes_received: int
-    bytes_sent: int
-    handler_runs: int
-    handler_time_ns: int
-    hand_overs: int  # a loop went to another thread: a handler blocked it
-    marks: int  # routes, or paths of one, now known to block
-    threads: int  # now: loops, handlers beside them and standbys
-    threads_busy: int  # now: inside handlers beside the loops
-    thread_waits: int  # requests that had to wait for one of handler_threads
-    programs: int  # CGI programs started
-    programs_running: int  # now
-    programs_waiting: int  # now: requests that wait for one of them to end
-    programs_killed: int  # out of time, without a client, or malformed
-    late_responses: int  # dropped: their time was up, or the client gone
-    turns: int
-    allocations: int
-    rejected: dict[str, int]  # what was wrong with requests, and how often
 
 
 class Server:
@@ -406,7 +375,7 @@ class Server:
     def counters(self) -> Counters:
         """What the server has done so far. From any thread."""
         with self._lock:
-            return _counters(self._open())
+            return read_counters(self._open())
 
     def close(self) -> None:
         """Frees the server with its routes and listeners. Not while it runs."""
@@ -596,20 +565,6 @@ def _request_settings(settings: Settings) -> RequestSettings:
             limits.form_memory,
         ),
     )
-
-
-def _counters(pointer: ServerPointer) -> Counters:
-    core = ffi.new("struct pyrs_counters *")
-    lib.pyrs_server_counters(pointer, core)
-    names = [name for name, _ in ffi.typeof("struct pyrs_counters").fields]
-    values: dict[str, Any] = {name: getattr(core, name) for name in names}
-    values["responses"] = tuple(values["responses"])
-    rejected = {
-        ffi.string(lib.pyrs_rejection_text(kind)).decode(): count
-        for kind in range(lib.pyrs_rejection_count())
-        if (count := lib.pyrs_server_rejections(pointer, kind))
-    }
-    return Counters(**values, rejected=rejected)
 
 
 def _message(error: Error) -> str:

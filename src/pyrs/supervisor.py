@@ -23,21 +23,18 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pyrs._listening import BoundSockets
 from pyrs._plain_log import PlainLog
 from pyrs.config import Settings
 from pyrs.errors import PyrsError, reason_of
-from pyrs.worker import SERVES, Seat, become_worker
+from pyrs.worker import SERVES, LinesOfListening, Seat, become_worker
 
 if TYPE_CHECKING:
     from types import FrameType
 
-__all__ = ["LinesOfListening", "Plan", "supervise"]
-
-# What is said when a server listens, by host, port and the number of workers.
-LinesOfListening: TypeAlias = Callable[[str, int, int], list[str]]
+__all__ = ["Plan", "supervise"]
 
 HANDLED: Final = (
     signal.SIGINT,

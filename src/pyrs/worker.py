@@ -6,12 +6,21 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from types import FrameType
 
-__all__ = ["SERVES", "Seat", "become_worker", "stopped_by_sigterm"]
+__all__ = [
+    "SERVES",
+    "LinesOfListening",
+    "Seat",
+    "become_worker",
+    "stopped_by_sigterm",
+]
+
+# What is said when a server listens, by host, port and the number of workers.
+LinesOfListening: TypeAlias = Callable[[str, int, int], list[str]]
 
 # What the core writes to Seat.ready when it accepts, behind what tell_seconds wrote.
 SERVES: Final = b"."
