@@ -56,7 +56,7 @@ PROJECT = """{{
     "worker_count": {workers},
     "log": "log",
     "log_level": "info",
-    "timeouts": {{"stop": 20}},
+    "timeouts": {{"stop": {stop}}},
     "modules": [{modules}]
 }}"""
 
@@ -69,12 +69,12 @@ def site(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def write_project(folder: Path, workers: int) -> None:
+def write_project(folder: Path, workers: int, stop: float = 20) -> None:
     modules = ", ".join(
         f'{{"path": "/{name}", "module": "main", "class": "Api", "handler": "{name}"}}'
         for name in HANDLERS
     )
-    text = PROJECT.format(workers=workers, modules=modules)
+    text = PROJECT.format(workers=workers, stop=stop, modules=modules)
     (folder / "project.pyrs").write_text(text)
 
 
@@ -210,8 +210,7 @@ def test_a_second_signal_does_not_wait_for_them(site: Path) -> None:
 
 
 def test_one_that_does_not_end_is_killed(site: Path) -> None:
-    text = (site / "project.pyrs").read_text()
-    (site / "project.pyrs").write_text(text.replace('"stop": 20', '"stop": 0.1'))
+    write_project(site, 3, stop=0.1)
     with serving("project.pyrs", cwd=site) as server:
         stopped = await_workers(site, 3)[1]
         os.kill(stopped, signal.SIGSTOP)
@@ -349,9 +348,7 @@ def test_nobody_connects_any_more_once_it_stops(site: Path) -> None:
 
 
 def test_a_drained_one_that_hangs_is_killed(site: Path) -> None:
-    write_project(site, 1)
-    text = (site / "project.pyrs").read_text()
-    (site / "project.pyrs").write_text(text.replace('"stop": 20', '"stop": 0.1'))
+    write_project(site, 1, stop=0.1)
     with serving("project.pyrs", cwd=site) as server:
         old = await_workers(site, 1)[0]
         os.kill(old, signal.SIGSTOP)
@@ -428,12 +425,10 @@ def test_a_newer_sighup_does_not_wait_for_who_hangs_while_it_loads(site: Path) -
 def test_a_worker_gives_its_requests_as_long_as_its_own_project_says(
     site: Path,
 ) -> None:
-    write_project(site, 1)
-    path = site / "project.pyrs"
-    path.write_text(path.read_text().replace('"stop": 20', '"stop": 0.1'))
+    write_project(site, 1, stop=0.1)
     with serving("project.pyrs", cwd=site) as server:
         await_workers(site, 1)
-        path.write_text(path.read_text().replace('"stop": 0.1', '"stop": 20'))
+        write_project(site, 1)
         server.process.send_signal(signal.SIGHUP)
         await_workers(site, 2)
         await_log(site, "has ended with status 0")
@@ -463,10 +458,9 @@ threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
 
 def test_sigterm_does_not_end_one_that_ends_already(site: Path) -> None:
     (site / "main.py").write_text(MAIN + ENDS_SLOWLY)
+    write_project(site, 1)
     path = site / "project.pyrs"
     path.write_text(path.read_text().replace('"Api"', '"Slow"'))
-    write = path.read_text().replace('"worker_count": 3', '"worker_count": 1')
-    path.write_text(write)
     with serving("project.pyrs", cwd=site) as server:
         worker = await_workers(site, 1)[0]
         server.process.send_signal(signal.SIGTERM)
@@ -481,9 +475,7 @@ def test_sigterm_does_not_end_one_that_ends_already(site: Path) -> None:
 
 
 def test_a_second_signal_kills_who_does_not_even_hear_it(site: Path) -> None:
-    write_project(site, 1)
-    path = site / "project.pyrs"
-    path.write_text(path.read_text().replace('"stop": 20', '"stop": 0'))
+    write_project(site, 1, stop=0)
     with serving("project.pyrs", cwd=site) as server:
         worker = await_workers(site, 1)[0]
         os.kill(worker, signal.SIGSTOP)
