@@ -172,6 +172,15 @@ class RunningServer:
 
         wait_until(is_quiet, "no connection and no exchange")
 
+    def wait_until_as_at_start(self) -> None:
+        """Quiet, with the descriptors of the start. What clients gave up may still wait
+        to be accepted when the server looks quiet."""
+        self.wait_until_quiet()
+        wait_until(
+            lambda: self.descriptors() == self.descriptors_at_start,
+            lambda: f"{self.descriptors()} == {self.descriptors_at_start}",
+        )
+
     def descriptors(self) -> list[str]:
         """What each open descriptor is, as the kernel tells."""
         kinds = []
@@ -269,11 +278,7 @@ class RunningServer:
     def check_nothing_is_left(self) -> None:
         for client in self._clients:
             client.close()
-        self.wait_until_quiet()
-        wait_until(
-            lambda: self.descriptors() == self.descriptors_at_start,
-            lambda: f"{self.descriptors()} == {self.descriptors_at_start}",
-        )
+        self.wait_until_as_at_start()
         assert not list(self.temporary.iterdir())
 
     def stop(self) -> None:

@@ -68,9 +68,8 @@ def _ask_in_parallel(server: RunningServer) -> None:
 
 
 def _look(server: RunningServer) -> Look:
-    server.wait_until_quiet()
     wait_until(lambda: server.counter("programs_running") == 0, "no program runs")
-    wait_until(lambda: server.descriptors() == server.descriptors_at_start)
+    server.wait_until_as_at_start()
     return Look(
         server.counter("programs"),
         server.resident_bytes(),

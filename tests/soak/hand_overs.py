@@ -63,9 +63,8 @@ def _ask_in_parallel(server: RunningServer) -> None:
 
 
 def _look(server: RunningServer) -> Look:
-    server.wait_until_quiet()
     wait_until(lambda: server.counter("threads") <= LOOPS + 2, "standbys have ended")
-    assert server.descriptors() == server.descriptors_at_start
+    server.wait_until_as_at_start()
     assert server.counter("threads_busy") == 0
     return Look(
         server.counter("hand_overs"),

@@ -105,8 +105,7 @@ def soak(
             target = requests * (len(looks) + 1) / LOOKS
             while rounds.requests < target:
                 rounds.run()
-            server.wait_until_quiet()
-            assert server.descriptors() == server.descriptors_at_start
+            server.wait_until_as_at_start()
             look = Look(
                 rounds.requests, server.resident_bytes(), len(server.descriptors())
             )
