@@ -278,6 +278,8 @@ static bool add(struct router *router, const char *pattern, const char *methods,
 
     if (stored == NULL)
         return false;
+    stored->route.route.number =
+        router->routes ? router->routes->route.route.number + 1 : 1;
     stored->next = router->routes;
     router->routes = stored;
     resource = resource_for(router, stored->normal, &parsed);

@@ -42,6 +42,7 @@ struct route {
     struct pyrs_endpoint *endpoint;
     slice pattern; /* as it was added */
     struct pyrs_route_options options;
+    uint32_t number; /* of those added, from 1 */
     bool takes_rest; /* holds many paths */
     uint32_t param_count;
     struct route_param params[ROUTE_PARAMS_MAX];
