@@ -1,32 +1,53 @@
 """Measures what pyrs adds to Flask: an application served, and called without a server.
 
-    python benchmarks/flask_cost.py [--rounds 5] [--seconds 3]
+    python benchmarks/flask_cost.py [--rounds 5] [--seconds 4]
 
 CPU time per request: of the server with one loop and 64 connections, one request at a
 time on each, and of the application alone, called in a loop as a server would call it.
 The difference is the server's; the last column tells it in yardsticks of the same
 round. The median of the rounds.
+
+A shared machine is faster or slower from one second to the next, by more than what is
+measured here. So within a round all three take turns, a tenth of a second each: what
+the machine does meets them alike.
 """
 
 import argparse
 import io
 import os
+import signal
 import sys
+import tempfile
 import time
 from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
 from statistics import median
 from typing import Any
 
-from cost import cost
-from servers import PEERS, Server, all_servers, build
+from cost import WARM_UP_SECONDS
+from measure import (
+    Failed,
+    Load,
+    await_answer,
+    run_wrk,
+    start_wrk,
+    tree_cpu_seconds,
+    wrk_result,
+)
+from run import free_port
+from servers import PEERS, Server, all_servers, build, running
 
-CALLS = 20_000
+SLICE_SECONDS = 0.1
+# A server answers what it was asked at the end of its slice.
+PAUSE_SECONDS = 0.02
+LOAD = Load("Flask", "/", 1)
 
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=4, help="of each, in a round")
     options = parser.parse_args(argv)
     build()
     on = ("--port", "{port}", "--threads", "1", "--no-access-log")
@@ -34,14 +55,13 @@ def main(argv: list[str]) -> int:
     served = Server("flask", "pyrs, Flask", command)
     yardstick = all_servers(sys.executable, sys.executable)[0]
     rows: list[tuple[float, float, float, float]] = []
-    for round_ in range(options.rounds):
-        base = cost(yardstick, "/", 0, options.seconds)
-        alone = cost_alone()
-        whole = cost(served, "/", 0, options.seconds)
-        rows.append((base, alone, whole, (whole - alone) / base))
+    for number in range(options.rounds):
+        base, alone, whole = one_round(yardstick, served, options.seconds)
+        added = (whole - alone) / base
+        rows.append((base, alone, whole, added))
         print(
-            f"round {round_ + 1}: yardstick {base:.2f} µs, Flask alone {alone:.2f} µs, "
-            f"on pyrs {whole:.2f} µs",
+            f"round {number + 1}: yardstick {base:.2f} µs, Flask alone {alone:.2f} µs, "
+            f"on pyrs {whole:.2f} µs: {added:.2f}",
             flush=True,
         )
     base, alone, whole, added = (median(column) for column in zip(*rows, strict=True))
@@ -51,16 +71,81 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def cost_alone() -> float:
-    """µs of CPU per call."""
-    sys.path.insert(0, str(PEERS))
-    from flask_app import app
+def one_round(
+    yardstick: Server, served: Server, seconds: int
+) -> tuple[float, float, float]:
+    """µs of CPU: of the yardstick, of Flask alone, of Flask on pyrs."""
+    with ExitStack() as stack:
+        loaded = [
+            LoadedServer(stack, server, seconds) for server in (yardstick, served)
+        ]
+        alone = Alone()
+        for _ in range(int(seconds / SLICE_SECONDS)):
+            for turn in (loaded[0], alone, loaded[1]):
+                turn.take_a_slice()
+        base, whole = (server.cost() for server in loaded)
+    return base, alone.cost(), whole
 
-    call(app)
-    before = time.process_time()
-    for _ in range(CALLS):
+
+class LoadedServer:
+    """Asked by a wrk that is stopped between its slices."""
+
+    def __init__(self, stack: ExitStack, server: Server, seconds: int) -> None:
+        port = free_port()
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        self._server = stack.enter_context(
+            running(server, port, 0, Path(folder) / "log")
+        )
+        await_answer(self._server, port, LOAD)
+        run_wrk(port, LOAD, WARM_UP_SECONDS)
+        self._cpu_before = tree_cpu_seconds(self._server.pid)
+        self._seconds = 10 * seconds  # it is told to end before
+        self._name = server.label
+        self._wrk = start_wrk(port, LOAD, self._seconds)
+        self._wrk.send_signal(signal.SIGSTOP)
+
+    def take_a_slice(self) -> None:
+        self._wrk.send_signal(signal.SIGCONT)
+        time.sleep(SLICE_SECONDS)
+        self._wrk.send_signal(signal.SIGSTOP)
+        time.sleep(PAUSE_SECONDS)
+
+    def cost(self) -> float:
+        """µs of CPU per request. Failed if there was an answer other than 200."""
+        self._wrk.send_signal(signal.SIGCONT)
+        time.sleep(PAUSE_SECONDS)  # else its main thread might not get the next one
+        self._wrk.send_signal(signal.SIGINT)
+        result = wrk_result(self._wrk, self._seconds)
+        cpu = tree_cpu_seconds(self._server.pid) - self._cpu_before
+        if any(result["errors"].values()) or not result["requests"]:
+            raise Failed(f"{self._name}: {result['errors']}")
+        return float(cpu / result["requests"] * 1e6)
+
+
+class Alone:
+    """The application called in a loop, in this process."""
+
+    def __init__(self) -> None:
+        sys.path.insert(0, str(PEERS))
+        from flask_app import app
+
+        self._app = app
+        self._calls = 0
+        self._cpu = 0.0
         call(app)
-    return (time.process_time() - before) / CALLS * 1e6
+
+    def take_a_slice(self) -> None:
+        end = time.monotonic() + SLICE_SECONDS
+        before = time.process_time()
+        while time.monotonic() < end:
+            for _ in range(100):
+                call(self._app)
+            self._calls += 100
+        self._cpu += time.process_time() - before
+
+    def cost(self) -> float:
+        """µs of CPU per call."""
+        return self._cpu / self._calls * 1e6
 
 
 def call(app: Any) -> None:

@@ -164,28 +164,40 @@ def await_answer(process: subprocess.Popen[bytes], port: int, load: Load) -> Non
     raise Failed(f"{load.path} was not answered")
 
 
-def run_wrk(
+def start_wrk(
     port: int, load: Load, seconds: int, connections: int = CONNECTIONS
-) -> dict[str, Any]:
+) -> subprocess.Popen[str]:
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(SCRIPT)]
     command += [f"http://127.0.0.1:{port}{load.path}", "--", str(load.depth)]
     command += [str(load.body_bytes), str(load.files)]
-    try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=seconds + 30,
-            env={**os.environ, "WRK_CONNECTIONS": str(connections)},
-        )
-    except subprocess.TimeoutExpired:
-        raise Failed("wrk did not come to an end") from None
-    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    if done.returncode != 0 or not lines:
-        raise Failed(f"wrk: {(done.stderr or done.stdout).strip()[-200:]}")
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "WRK_CONNECTIONS": str(connections)},
+    )
+
+
+def wrk_result(wrk: subprocess.Popen[str], seconds: int) -> dict[str, Any]:
+    """What it has to say when it ends, after so long and some time more at most."""
+    with wrk:
+        try:
+            out, errors = wrk.communicate(timeout=seconds + 30)
+        except subprocess.TimeoutExpired:
+            wrk.kill()
+            raise Failed("wrk did not come to an end") from None
+    lines = [line for line in out.splitlines() if line.startswith("{")]
+    if wrk.returncode != 0 or not lines:
+        raise Failed(f"wrk: {(errors or out).strip()[-200:]}")
     result: dict[str, Any] = json.loads(lines[-1])
     return result
+
+
+def run_wrk(
+    port: int, load: Load, seconds: int, connections: int = CONNECTIONS
+) -> dict[str, Any]:
+    return wrk_result(start_wrk(port, load, seconds, connections), seconds)
 
 
 def measure(
