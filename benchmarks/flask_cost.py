@@ -1,29 +1,29 @@
 """Measures what pyrs adds to Flask: an application served, and called without a server.
 
-    python benchmarks/flask_cost.py [--rounds 5] [--seconds 4]
+    python benchmarks/flask_cost.py [--rounds 9] [--seconds 2]
 
 CPU time per request: of the server with one loop and 64 connections, one request at a
 time on each, and of the application alone, called in a loop as a server would call it.
-The difference is the server's; the last column tells it in yardsticks of the same
-round. The median of the rounds.
+The difference is the server's, told in yardsticks of the same round. The median of the
+rounds. Beside it the same for the yardstick itself, which calls the application as the
+loop does and answers without looking at what it gives: what the machine takes whoever
+serves, since the system finds nothing of its own in the caches after the application.
 
 A shared machine is faster or slower from one second to the next, by more than what is
-measured here. So within a round all three take turns, a tenth of a second each: what
-the machine does meets them alike.
+measured here. So within a round all four take turns, a tenth of a second each: what the
+machine does meets them alike.
 """
 
 import argparse
-import io
 import os
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
 from contextlib import ExitStack
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from cost import WARM_UP_SECONDS
 from measure import (
@@ -37,6 +37,7 @@ from measure import (
 )
 from run import free_port
 from servers import PEERS, Server, all_servers, build, running
+from wsgi_call import call
 
 SLICE_SECONDS = 0.1
 # A server answers what it was asked at the end of its slice.
@@ -46,45 +47,69 @@ LOAD = Load("Flask", "/", 1)
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=4, help="of each, in a round")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=int, default=2, help="of each, in a round")
     options = parser.parse_args(argv)
     build()
-    on = ("--port", "{port}", "--threads", "1", "--no-access-log")
-    command = (sys.executable, "-m", "pyrs", str(PEERS / "flask.pyrs"), *on)
-    served = Server("flask", "pyrs, Flask", command)
-    yardstick = all_servers(sys.executable, sys.executable)[0]
-    rows: list[tuple[float, float, float, float]] = []
+    rounds: list[Round] = []
     for number in range(options.rounds):
-        base, alone, whole = one_round(yardstick, served, options.seconds)
-        added = (whole - alone) / base
-        rows.append((base, alone, whole, added))
-        print(
-            f"round {number + 1}: yardstick {base:.2f} µs, Flask alone {alone:.2f} µs, "
-            f"on pyrs {whole:.2f} µs: {added:.2f}",
-            flush=True,
-        )
-    base, alone, whole, added = (median(column) for column in zip(*rows, strict=True))
-    print("\n| yardstick | Flask alone | Flask on pyrs | added, in yardsticks |")
-    print("|---|---|---|---|")
-    print(f"| {base:.2f} µs | {alone:.1f} µs | {whole:.1f} µs | {added:.2f} |")
+        rounds.append(one_round(options.seconds))
+        print(f"round {number + 1}: {rounds[-1]}", flush=True)
+    print(f"\nmedian: {Round(*map(median, zip(*map(astuple, rounds), strict=True)))}")
+    added, least = (
+        median(figures)
+        for figures in zip(*(each.added() for each in rounds), strict=True)
+    )
+    print(f"in yardsticks: pyrs adds {added:.2f}, the yardstick {least:.2f}")
     return 0
 
 
-def one_round(
-    yardstick: Server, served: Server, seconds: int
-) -> tuple[float, float, float]:
-    """µs of CPU: of the yardstick, of Flask alone, of Flask on pyrs."""
+@dataclass(frozen=True)
+class Round:
+    """µs of CPU per request."""
+
+    yardstick: float
+    alone: float
+    on_pyrs: float
+    on_yardstick: float
+
+    def added(self) -> tuple[float, float]:
+        """By pyrs and by the yardstick, in yardsticks."""
+        return (
+            (self.on_pyrs - self.alone) / self.yardstick,
+            (self.on_yardstick - self.alone) / self.yardstick,
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"yardstick {self.yardstick:.2f} µs, Flask alone {self.alone:.1f} µs, "
+            f"on pyrs {self.on_pyrs:.1f} µs, "
+            f"on the yardstick {self.on_yardstick:.1f} µs"
+        )
+
+
+def one_round(seconds: int) -> Round:
+    on = ("--port", "{port}", "--threads", "1", "--no-access-log")
+    pyrs = (sys.executable, "-m", "pyrs", str(PEERS / "flask.pyrs"), *on)
+    script = str(Path(__file__).with_name("flask_on_yardstick.py"))
     with ExitStack() as stack:
-        loaded = [
-            LoadedServer(stack, server, seconds) for server in (yardstick, served)
-        ]
+        bare, on_pyrs, on_yardstick = (
+            LoadedServer(stack, server, seconds)
+            for server in (
+                all_servers(sys.executable, sys.executable)[0],
+                Server("flask", "Flask on pyrs", pyrs),
+                Server(
+                    "floor",
+                    "Flask on the yardstick",
+                    (sys.executable, script, "{port}"),
+                ),
+            )
+        )
         alone = Alone()
         for _ in range(int(seconds / SLICE_SECONDS)):
-            for turn in (loaded[0], alone, loaded[1]):
+            for turn in (bare, alone, on_pyrs, on_yardstick):
                 turn.take_a_slice()
-        base, whole = (server.cost() for server in loaded)
-    return base, alone.cost(), whole
+        return Round(bare.cost(), alone.cost(), on_pyrs.cost(), on_yardstick.cost())
 
 
 class LoadedServer:
@@ -99,7 +124,7 @@ class LoadedServer:
         await_answer(self._server, port, LOAD)
         run_wrk(port, LOAD, WARM_UP_SECONDS)
         self._cpu_before = tree_cpu_seconds(self._server.pid)
-        self._seconds = 10 * seconds  # it is told to end before
+        self._seconds = 20 * seconds  # it is told to end before
         self._name = server.label
         self._wrk = start_wrk(port, LOAD, self._seconds)
         self._wrk.send_signal(signal.SIGSTOP)
@@ -147,42 +172,6 @@ class Alone:
         """µs of CPU per call."""
         return self._cpu / self._calls * 1e6
 
-
-def call(app: Any) -> None:
-    """What any server has to do: an environ, the call, the body, its end."""
-    body: Iterable[bytes] = app(environ(), start_response)
-    for _ in body:
-        pass
-    if close := getattr(body, "close", None):
-        close()
-
-
-def start_response(status: str, headers: list[Any], exc_info: Any = None) -> None:
-    pass
-
-
-def environ() -> dict[str, Any]:
-    return {
-        "REQUEST_METHOD": "GET",
-        "SCRIPT_NAME": "",
-        "PATH_INFO": "/",
-        "QUERY_STRING": "",
-        "SERVER_NAME": "127.0.0.1",
-        "SERVER_PORT": "8080",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "REMOTE_ADDR": "127.0.0.1",
-        "HTTP_HOST": "127.0.0.1:8080",
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
-        "wsgi.input": EMPTY,
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-    }
-
-
-EMPTY = io.BytesIO()
 
 if __name__ == "__main__":
     os.chdir(PEERS)

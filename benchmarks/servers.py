@@ -152,18 +152,18 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def build() -> None:
-    """The yardstick and the native functions."""
-    compiler = os.environ.get("CC", "cc")
+    """The yardstick, also as a library, and the native functions."""
     BUILD.mkdir(parents=True, exist_ok=True)
-    compile_ = [compiler, "-std=c11", "-O3", "-Wall", "-Wextra"]
-    subprocess.run(
-        [*compile_, "-o", str(BUILD / "yardstick"), str(HERE / "yardstick.c")],
-        check=True,
+    _compile(BUILD / "yardstick", HERE / "yardstick.c")
+    _compile(BUILD / "libyardstick.so", HERE / "yardstick.c", "-shared", "-fPIC")
+    _compile(
+        HELLO / "libhello.so",
+        HELLO / "hello.c",
+        *("-shared", "-fPIC", "-I", str(ROOT / "csrc")),
     )
-    subprocess.run(
-        [
-            *(*compile_, "-shared", "-fPIC", "-I", str(ROOT / "csrc")),
-            *("-o", str(HELLO / "libhello.so"), str(HELLO / "hello.c")),
-        ],
-        check=True,
-    )
+
+
+def _compile(output: Path, source: Path, *options: str) -> None:
+    compiler = os.environ.get("CC", "cc")
+    flags = ["-std=c11", "-O3", "-Wall", "-Wextra", *options]
+    subprocess.run([compiler, *flags, "-o", str(output), str(source)], check=True)

@@ -7,6 +7,9 @@
  * many bytes each as pyrs sends for the same request. It parses nothing and checks
  * nothing. With BODY_BYTES every head is followed by so many bytes of body, and the
  * answer has a body of that size, as an echo would.
+ *
+ * As a library (cc -shared -fPIC) it calls a function for each request before it
+ * answers: see flask_on_yardstick.py.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -41,6 +44,8 @@ struct answer {
     char bytes[ANSWER_BYTES_MAX];
     size_t length;
     size_t request_body_bytes;
+    void *(*called)(void *argument); /* before; or NULL */
+    void *argument;
 };
 
 static char output[ANSWERS_MAX * ANSWER_BYTES_MAX];
@@ -150,8 +155,11 @@ static bool serve(struct connection *connection, const struct answer *answer)
 
         count =
             count_requests(connection, length, answer->request_body_bytes, &consumed);
-        for (size_t at = 0; at < count; at++, out += answer->length)
+        for (size_t at = 0; at < count; at++, out += answer->length) {
+            if (answer->called != NULL)
+                answer->called(answer->argument);
             memcpy(out, answer->bytes, answer->length);
+        }
         if (count > 0 && send(connection->fd, output, (size_t)(out - output),
                               MSG_NOSIGNAL) != out - output)
             return false;
@@ -162,18 +170,16 @@ static bool serve(struct connection *connection, const struct answer *answer)
     return length < INPUT_BYTES;
 }
 
-int main(int argc, char **argv)
+int yardstick(uint16_t port, size_t body_bytes, void *(*called)(void *), void *argument)
 {
     static struct answer answer;
     struct epoll_event events[EVENTS_MAX];
-    int listener, epoll;
+    int listener = listen_at(port);
+    int epoll;
 
-    if (argc < 2 || (argc > 2 && atoi(argv[2]) > BODY_BYTES_MAX)) {
-        fprintf(stderr, "usage: yardstick PORT [BODY_BYTES]\n");
-        return 2;
-    }
-    prepare(&answer, argc > 2 ? (size_t)atoi(argv[2]) : 0);
-    listener = listen_at((uint16_t)atoi(argv[1]));
+    answer.called = called;
+    answer.argument = argument;
+    prepare(&answer, body_bytes);
     epoll = epoll_create1(EPOLL_CLOEXEC);
     if (epoll < 0 ||
         epoll_ctl(epoll, EPOLL_CTL_ADD, listener,
@@ -191,4 +197,14 @@ int main(int argc, char **argv)
                 drop(connection);
         }
     }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2 || (argc > 2 && atoi(argv[2]) > BODY_BYTES_MAX)) {
+        fprintf(stderr, "usage: yardstick PORT [BODY_BYTES]\n");
+        return 2;
+    }
+    return yardstick((uint16_t)atoi(argv[1]), argc > 2 ? (size_t)atoi(argv[2]) : 0,
+                     NULL, NULL);
 }
