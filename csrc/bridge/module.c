@@ -10,6 +10,7 @@
 #include "origin_reader.h"
 #include "request.h"
 #include "start_response.h"
+#include "step.h"
 #include "tasks.h"
 #include "wsgi.h"
 
@@ -189,6 +190,12 @@ static PyObject *bridge_check_field(PyObject *module, PyObject *args)
     Py_RETURN_NONE;
 }
 
+static PyObject *bridge_call_after_step(PyObject *module, PyObject *callable)
+{
+    (void)module;
+    return PyBool_FromLong(step_call_at_end(callable));
+}
+
 static PyMethodDef bridge_functions[] = {
     {"endpoint", bridge_endpoint, METH_VARARGS,
      PyDoc_STR("endpoint(callable, name, settings=None, tasks=None, /)\n--\n\n"
@@ -210,6 +217,11 @@ static PyMethodDef bridge_functions[] = {
     {"check_field", bridge_check_field, METH_VARARGS,
      PyDoc_STR("check_field(name, value, /)\n--\n\n"
                "ValueError or TypeError if a response cannot carry this header.")},
+    {"call_after_step", bridge_call_after_step, METH_O,
+     PyDoc_STR("call_after_step(callable, /)\n--\n\n"
+               "Lets it be called, once, when the WSGI application that runs on this "
+               "thread\nhas returned or given the next part of its body. False if none "
+               "runs.")},
     {.ml_name = NULL},
 };
 

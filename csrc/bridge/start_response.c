@@ -1,6 +1,8 @@
 /* start_response.c - see start_response.h. */
 #include "start_response.h"
 
+#include "step.h"
+
 enum { STATUS_DIGITS = 3 };
 
 /* ---- status ---- */
@@ -253,6 +255,11 @@ struct pyrs_response start_response_head(const struct start_response *start)
     return response;
 }
 
+void start_response_close(struct start_response *start)
+{
+    start->exchange = NULL;
+}
+
 enum pyrs_flow start_response_begin(struct start_response *start)
 {
     struct pyrs_response head = start_response_head(start);
@@ -295,29 +302,14 @@ bool start_response_is_to_head(const struct start_response *start)
 
 /* ---- write() ---- */
 
-/* Whose step runs on this thread. */
-static _Thread_local const struct pyrs_exchange *exchange_of_step;
-
-void start_response_step_begin(const struct pyrs_exchange *exchange)
-{
-    exchange_of_step = exchange;
-}
-
-void start_response_step_end(void)
-{
-    exchange_of_step = NULL;
-}
-
-/* Elsewhere than in its step the core would take this thread for the one that drives
- * the loop, which locks nothing. */
 static bool may_write(const struct start_response *start)
 {
     const char *why;
 
     if (!start->exchange || !start->is_set)
         why = "write() belongs to a request that is over";
-    else if (start->exchange != exchange_of_step)
-        why = "write() was called from another thread than its application's";
+    else if (!step_is_of(start->exchange))
+        why = "write() was called while its application did not run on this thread";
     else
         return true;
     PyErr_SetString(PyExc_RuntimeError, why);

@@ -48,6 +48,9 @@ void start_response_drop_spare(struct module_state *state);
 /* The answer so far, without a body. */
 struct pyrs_response start_response_head(const struct start_response *start);
 
+/* The answer is over: what the application was given is refused from now on. */
+void start_response_close(struct start_response *start);
+
 /* Begins an answer in pieces. */
 enum pyrs_flow start_response_begin(struct start_response *start);
 
@@ -56,10 +59,5 @@ enum pyrs_flow start_response_begin(struct start_response *start);
 bool start_response_fit(struct start_response *start, struct piece *piece);
 
 bool start_response_is_to_head(const struct start_response *start);
-
-/* Around each step of an exchange, by the thread that runs it: there, and nowhere else,
- * write() may be called. */
-void start_response_step_begin(const struct pyrs_exchange *exchange);
-void start_response_step_end(void);
 
 #endif

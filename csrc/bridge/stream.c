@@ -53,6 +53,8 @@ static void call_close(const struct stream *stream, struct pyrs_exchange *exchan
 
 void stream_close(struct stream *stream, struct pyrs_exchange *exchange)
 {
+    if (stream->kind->closing)
+        stream->kind->closing(stream);
     call_close(stream, exchange);
     Py_XDECREF(stream->iterator);
     Py_DECREF(stream->closed);

@@ -29,6 +29,8 @@ struct stream;
 struct stream_kind {
     /* Takes the item. Not NEXT_RAISED; NEXT_END: nothing more is wanted. */
     enum next (*piece)(struct stream *stream, PyObject *item, struct piece *piece);
+    /* The exchange is over, and the iterator about to be closed; or NULL. */
+    void (*closing)(const struct stream *stream);
     /* The iterator is closed and nothing more comes: gives up what `owner` is. */
     void (*over)(struct stream *stream);
     bool closes_last; /* the client need not wait until the iterator is closed */

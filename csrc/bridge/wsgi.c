@@ -21,6 +21,7 @@
 #include "file_wrapper.h"
 #include "result.h"
 #include "start_response.h"
+#include "step.h"
 #include "stream.h"
 
 struct wsgi {
@@ -47,6 +48,11 @@ static enum next next_bytes(struct stream *stream, PyObject *item, struct piece 
     return start_response_fit(start_of(stream), piece) ? NEXT_PIECE : NEXT_END;
 }
 
+static void close_start(const struct stream *stream)
+{
+    start_response_close(start_of(stream));
+}
+
 static void give_start_back(struct stream *stream)
 {
     start_response_give_back(stream->state, stream->owner);
@@ -54,6 +60,7 @@ static void give_start_back(struct stream *stream)
 
 static const struct stream_kind WSGI_STREAM = {
     .piece = next_bytes,
+    .closing = close_start,
     .over = give_start_back,
     .closes_last = true,
 };
@@ -368,18 +375,18 @@ static void wsgi_answer(struct pyrs_endpoint *endpoint, struct pyrs_exchange *ex
         refuse(wsgi, exchange);
         return;
     }
-    start_response_step_begin(exchange);
+    step_begin(exchange);
     answer(wsgi, exchange);
-    start_response_step_end();
+    step_end();
     context_end(&scope);
 }
 
 static void wsgi_proceed(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange)
 {
     (void)endpoint;
-    start_response_step_begin(exchange);
+    step_begin(exchange);
     stream_proceed(exchange);
-    start_response_step_end();
+    step_end();
 }
 
 /* ---- life ---- */

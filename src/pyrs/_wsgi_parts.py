@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any, TextIO, cast
 
-from pyrs._bridge import FileWrapper
+from pyrs._bridge import FileWrapper, call_after_step
 from pyrs._core import ffi, lib
 
 __all__ = ["ErrorStream", "environ_template", "find_file"]
@@ -56,7 +56,9 @@ LINE_MAX = 8192  # characters that wait for the end of their line
 class ErrorStream:
     """wsgi.errors: each line, or what is flushed before its end, is a log record.
 
-    Threads do not mix: what one writes is put together apart from others.
+    Threads do not mix: what one writes is put together apart from others. Requests
+    neither: a line without an end is flushed when the application has returned, or given
+    the next part of its body.
     """
 
     def __init__(self, log: Callable[[str], None]) -> None:
@@ -68,12 +70,15 @@ class ErrorStream:
         if not isinstance(text, str):
             kind = type(text).__name__
             raise TypeError(f"wsgi.errors takes str, not {kind}")
-        whole = getattr(self._begun, "text", "") + text
+        begun = getattr(self._begun, "text", "")
+        whole = begun + text
         if whole.endswith("\n") or len(whole) > LINE_MAX:
             self._begun.text = ""
             self._say(whole)
         else:
             self._begun.text = whole
+            if not begun:
+                call_after_step(self.flush)
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:

@@ -239,6 +239,38 @@ def test_what_two_threads_say_is_not_mixed(serve: Serve) -> None:
     server.expect_log("ERROR abcabcabc$", "ERROR xyzxyzxyz$")
 
 
+@pytest.mark.parametrize("run", ["auto", "thread"])
+def test_a_line_without_an_end_is_its_request_s_own(serve: Serve, run: str) -> None:
+    code = """
+def says(environ, start_response):
+    environ["wsgi.errors"].write(environ["QUERY_STRING"])
+    start_response("200 OK", [])
+    return []
+
+def says_in_its_body(environ, start_response):
+    start_response("200 OK", [])
+    for word in ("in ", "the ", "body"):
+        environ["wsgi.errors"].write(word)
+    yield b"said"
+
+class Closed(list):
+    def close(self):
+        self.errors.write("in close")
+
+def says_in_close(environ, start_response):
+    start_response("200 OK", [])
+    body = Closed()
+    body.errors = environ["wsgi.errors"]
+    return body
+"""
+    server = serve(code, routes(code, run=run), handler_threads=1)
+    for path in ("/says?first", "/says?second", "/says_in_its_body", "/says_in_close"):
+        assert server.ask(get(path)).status == 200
+    server.expect_log(
+        "ERROR first$", "ERROR second$", "ERROR in the body$", "ERROR in close$"
+    )
+
+
 def test_the_log_does_not_take_lines_of_a_client_for_its_own(serve: Serve) -> None:
     code = """
     def echo(environ, start_response):

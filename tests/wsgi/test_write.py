@@ -148,7 +148,7 @@ def uses_what_is_kept(environ, start_response):
     return [result]
 """
 ELSEWHERE = (
-    "RuntimeError: write() was called from another thread than its application's"
+    "RuntimeError: write() was called while its application did not run on this thread"
 )
 MIB = 1 << 20
 
@@ -301,6 +301,45 @@ def test_nobody_writes_between_the_steps_of_a_generator(server: RunningServer) -
         assert told == f"{ELSEWHERE}; {ELSEWHERE}"
         assert client.response().body == b"begun and done"
     server.inside("main.kept.clear()")
+
+
+@pytest.mark.parametrize("run", ["auto", "thread"])
+@pytest.mark.parametrize("words", ["", "whole", "one two"])
+def test_close_can_begin_and_write_nothing_more(
+    serve: Serve, run: str, words: str
+) -> None:
+    code = """
+class Body(list):
+    def __init__(self, items, start_response):
+        super().__init__(items)
+        self.start_response = start_response
+
+    def close(self):
+        for use in (
+            lambda: self.write(b"late"),
+            lambda: self.start_response("200 OK", []),
+        ):
+            try:
+                use()
+            except RuntimeError as error:
+                closed.append(str(error))
+
+closed = []
+
+def app(environ, start_response):
+    body = Body(environ["QUERY_STRING"].encode().split(b"+"), start_response)
+    body.write = start_response("200 OK", [])
+    return body
+"""
+    server = serve(code, {"/": {"wsgi": "main:app", "run": run}})
+    with server.connect() as client:
+        for _ in range(2):
+            body = client.ask(get("/?" + words.replace(" ", "+"))).body
+            assert body == words.replace(" ", "").encode()
+    assert server.inside("main.closed") == 2 * [
+        "write() belongs to a request that is over",
+        "start_response was called when the request was over",
+    ]
 
 
 def test_a_loop_that_is_never_handed_on_takes_what_is_written(serve: Serve) -> None:
