@@ -57,8 +57,8 @@ class ErrorStream:
     """wsgi.errors: each line, or what is flushed before its end, is a log record.
 
     Threads do not mix: what one writes is put together apart from others. Requests
-    neither: a line without an end is flushed when the application has returned, or given
-    the next part of its body.
+    neither: a line without an end is flushed when the application has returned, or
+    given the next part of its body.
     """
 
     def __init__(self, log: Callable[[str], None]) -> None:

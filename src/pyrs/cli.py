@@ -230,6 +230,12 @@ target_argument = click.argument(
     metavar="N",
     help="Connections the system queues until they are accepted.",
 )
+@click.option(
+    "--body-limit",
+    type=click.IntRange(0, 2**53 - 1),
+    metavar="BYTES",
+    help="Largest request body, 16 MiB unless told; 0: no limit.",
+)
 @chdir_option
 @click.option(
     "-l",
@@ -266,6 +272,7 @@ def serve_command(
     threads: int | None,
     workers: int | None,
     backlog: int | None,
+    body_limit: int | None,
     log: str | None,
     verbose: bool,
     debug: bool,
@@ -291,6 +298,7 @@ def serve_command(
         _threads_setting(target): threads,
         "worker_count": workers,
         "listen_backlog": backlog,
+        "limits": None if body_limit is None else {"body": body_limit},
         "log": log,
         "log_level": "debug" if debug else "info" if verbose else None,
         "access_log": access_log,

@@ -9,8 +9,8 @@ They only hold values; `validate` checks what Python code made.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, Literal, TypeAlias, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -28,6 +28,7 @@ __all__ = [
     "Settings",
     "StaticOptions",
     "Timeouts",
+    "changed",
     "contradictions",
     "part_of",
     "validate",
@@ -500,6 +501,17 @@ def part_of(whole: msgspec.Struct, kind: type[Part]) -> Part:
     """What of a struct's keys another kind has, as one of that kind."""
     names = kind.__struct_fields__
     return kind(**{name: getattr(whole, name) for name in names})
+
+
+def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
+    """With changes that stand above. A mapping under `limits` or `timeouts` changes
+    what it names and leaves the rest."""
+    inner = {
+        name: msgspec.structs.replace(getattr(settings, name), **change)
+        for name, change in changes.items()
+        if isinstance(change, Mapping)
+    }
+    return msgspec.structs.replace(settings, **{**changes, **inner})
 
 
 def contradictions(settings: Settings) -> Iterator[tuple[str, str]]:

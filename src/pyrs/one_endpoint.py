@@ -13,7 +13,7 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-from pyrs.config import BodyMode, RunMode, Settings, StaticOptions
+from pyrs.config import BodyMode, RunMode, Settings, StaticOptions, changed
 from pyrs.errors import PyrsError
 from pyrs.project import LoadedProject
 from pyrs.project_schema import Entry
@@ -84,7 +84,7 @@ def settings_of_one(threads: int | None = None, **changes: Any) -> Settings:
         changes["handler_threads"] = threads
     changes.setdefault("access_log", True)
     changes.setdefault("log_style", "dated" if changes.get("log") else "short")
-    return Settings(**changes)
+    return changed(Settings(), changes)
 
 
 def _application(name: str) -> Any:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, TypeAlias
 import msgspec
 from msgspec import UnsetType
 
-from pyrs.config import CgiOptions, Settings, StaticOptions, part_of
+from pyrs.config import CgiOptions, Settings, StaticOptions, changed, part_of
 from pyrs.errors import PyrsError
 from pyrs.hooks import Handler, HookFault
 from pyrs.lifespan import takes_no_argument
@@ -92,13 +92,14 @@ def load_project(
 ) -> LoadedProject:
     """Reads a project file, makes its handlers, and gives a server with all routes.
 
-    `changes` are settings that stand above the file's; `say` is told what was added.
-    Raises ProjectError with all the faults there are. A file may have been read before;
-    a mapping of paths to handlers is a project too, with the settings' defaults.
+    `changes` are settings that stand above the file's (pyrs.config.changed); `say` is
+    told what was added. Raises ProjectError with all the faults there are. A file may
+    have been read before; a mapping of paths to handlers is a project too, with the
+    settings' defaults.
     """
     if isinstance(project, Mapping):
         say("Starting pyrs server...")
-        server = Server(Settings(**changes))
+        server = Server(changed(Settings(), changes))
         for path, handler in project.items():
             server.add_route(path, handler)
             say(f"Added route {path}")
@@ -205,7 +206,7 @@ def settings_of(file: ProjectFile, **changes: Any) -> Settings:
     if settings.log:
         log = os.fspath(file.folder / settings.log)
         settings = msgspec.structs.replace(settings, log=log)
-    return msgspec.structs.replace(settings, **changes)
+    return changed(settings, changes)
 
 
 def address_of(file: ProjectFile) -> tuple[str, int]:

@@ -109,6 +109,15 @@ def test_options_say_where_it_listens(folder: Path) -> None:
         assert server.lines[0] == f'INFO: Listen at "localhost:{server.port}"'
 
 
+def test_the_largest_body_is_said_by_an_option(folder: Path) -> None:
+    options = ("main:app", "-p", "0", "--no-access-log", "--body-limit")
+    with serving(*options, "3", cwd=folder) as server:
+        assert server.ask("POST", "/", "1234")[0] == 413
+        assert server.ask("POST", "/", "123")[0] == 200
+    with serving(*options, "0", cwd=folder) as server:
+        assert server.ask("POST", "/", "x" * 17 * 1024 * 1024)[0] == 200
+
+
 def test_it_listens_on_a_unix_socket(folder: Path) -> None:
     told = r'INFO: unix:0 - "GET / HTTP/1\.0" 200 OK\n'
     with serving("main:app", "-b", "unix:a.sock", cwd=folder, told=told) as server:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from pyrs import PyrsError
-from pyrs.config import Limits, Settings, Timeouts, validate
+from pyrs.config import Limits, Settings, Timeouts, changed, validate
 from pyrs.project_file import ProjectFile, read_project_file
 from pyrs.project_schema import ErrorHandler, Middleware, Project
 
@@ -420,6 +420,14 @@ def test_a_value_is_taken_if_and_only_if_msgspec_takes_it(
     except msgspec.ValidationError:
         is_taken = False
     assert (not read_project_file(path).faults) == is_taken
+
+
+def test_changes_leave_what_they_do_not_name() -> None:
+    settings = Settings(thread_count=3, limits=Limits(body=5, headers=7))
+    assert changed(settings, {"log": "a.log", "limits": {"body": 0}}) == Settings(
+        thread_count=3, log="a.log", limits=Limits(body=0, headers=7)
+    )
+    assert changed(settings, {"limits": Limits()}).limits == Limits()
 
 
 @pytest.mark.parametrize(
