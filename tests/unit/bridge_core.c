@@ -169,7 +169,7 @@ enum pyrs_flow pyrs_exchange_flow(struct pyrs_exchange *exchange)
 {
     const struct made_request *request = &exchange->request;
 
-    if (is_head(exchange) ||
+    if ((is_head(exchange) && exchange->answers > 0) ||
         (request->gone_after >= 0 && exchange->sent_bytes >= request->gone_after))
         return PYRS_FLOW_GONE;
     return request->room && exchange->sent_in_step >= request->room ? PYRS_FLOW_PAUSE
@@ -211,7 +211,8 @@ enum pyrs_flow pyrs_exchange_send(struct pyrs_exchange *exchange,
 
 void pyrs_exchange_end(struct pyrs_exchange *exchange, bool complete)
 {
-    assert(exchange->answers == 1 && !exchange->ended);
+    assert(!exchange->ended);
+    assert(exchange->answers == 1 || pyrs_exchange_flow(exchange) == PYRS_FLOW_GONE);
     exchange->ended = true;
     if (exchange->seen)
         exchange->seen->complete = complete;
@@ -406,8 +407,7 @@ void pyrs_exchange_log(struct pyrs_exchange *exchange, int level,
 {
     struct seen_answer *seen = exchange->seen;
 
-    assert(!exchange->ended);
-    if (!seen)
+    if (!seen) /* may be after the answer, but in its step */
         return;
     seen->records++;
     seen->level = level;

@@ -6,6 +6,8 @@ import io
 import sys
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -76,6 +78,42 @@ def _file(environ: Any, start_response: Start) -> Any:
     return environ["wsgi.file_wrapper"](io.BytesIO(b"x" * 10_000))
 
 
+def _real_file(environ: Any, start_response: Start) -> Any:
+    _start(start_response)
+    return environ["wsgi.file_wrapper"](Path(__file__).open("rb"))
+
+
+class _Closed(list[bytes]):
+    """A body whose close() does what it should not."""
+
+    def __init__(self, *use: Callable[[], object]) -> None:
+        super().__init__([b"x", b"y"])
+        self._use = use
+
+    def close(self) -> None:
+        for use in self._use:
+            use()
+        raise LookupError("in close")
+
+
+def _closes_badly(environ: Any, start_response: Start) -> Any:
+    write = _start(start_response)
+    return _Closed(lambda: write(b"late"))
+
+
+def _writes_what_is_none(environ: Any, start_response: Start) -> list[bytes]:
+    write = _start(start_response)
+    with suppress(TypeError):
+        write("text")
+    return []
+
+
+def _complains(environ: Any, start_response: Start) -> list[bytes]:
+    environ["wsgi.errors"].write("without an end")
+    _start(start_response)
+    return []
+
+
 def _reads(environ: Any, start_response: Start) -> list[bytes]:
     stream = environ["wsgi.input"]
     _start(start_response)
@@ -101,17 +139,35 @@ APPLICATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "text": lambda environ, start: _start(start) and ["text"],
     "cycle": _cycle,
     "kept": _kept,
+    "real file": _real_file,
+    "closes badly": _closes_badly,
+    "writes what is none": _writes_what_is_none,
+    "complains": _complains,
 }
+COMES = {"body_streams": True, "body_piece": 5}
+HOW: dict[str, dict[str, Any]] = {
+    "to HEAD": {"method": "HEAD"},
+    "to nobody": {"gone_after": 0},
+    "to one who goes": {"gone_after": 1},
+    "of a body that comes": COMES,
+    "of a body that is cut": {**COMES, "body_is_cut": True},
+}
+CASES = [(kind, "") for kind in APPLICATIONS]
+CASES += [(kind, "to HEAD") for kind in ("generator", "write", "file wrapper")]
+CASES += [(kind, "to nobody") for kind in ("list", "generator")]
+CASES += [(kind, "to one who goes") for kind in ("generator", "write", "file wrapper")]
+CASES += [("input", "of a body that comes"), ("input", "of a body that is cut")]
 
 
-@pytest.mark.parametrize("kind", APPLICATIONS)
-def test_thousands_of_answers_leave_nothing_behind(kind: str) -> None:
+@pytest.mark.parametrize(("kind", "how"), CASES)
+def test_thousands_of_answers_leave_nothing_behind(kind: str, how: str) -> None:
     parts: dict[str, Any] = {
         "path": "/größe",
         "query": "a=1",
         "body": b"first line\nsecond\nthird",
         "headers": [("Host", "h"), ("X-Same", "1"), ("X-Same", "2"), ("X_A", "b")],
         "room": 20_000,
+        **HOW.get(how, {}),
     }
     application = APPLICATIONS[kind]
     ask_application_often(application, CALLS // 10, **parts)
