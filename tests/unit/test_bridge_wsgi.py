@@ -108,12 +108,6 @@ def _writes_what_is_none(environ: Any, start_response: Start) -> list[bytes]:
     return []
 
 
-def _complains(environ: Any, start_response: Start) -> list[bytes]:
-    environ["wsgi.errors"].write("without an end")
-    _start(start_response)
-    return []
-
-
 def _reads(environ: Any, start_response: Start) -> list[bytes]:
     stream = environ["wsgi.input"]
     _start(start_response)
@@ -142,7 +136,6 @@ APPLICATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "real file": _real_file,
     "closes badly": _closes_badly,
     "writes what is none": _writes_what_is_none,
-    "complains": _complains,
 }
 COMES = {"body_streams": True, "body_piece": 5}
 HOW: dict[str, dict[str, Any]] = {
