@@ -215,6 +215,13 @@ def test_a_chunked_body_that_came_whole_has_its_length_too(client: Client) -> No
     assert "HTTP_TRANSFER_ENCODING" not in environ
 
 
+def test_a_chunked_body_that_comes_while_it_is_read_has_none(serve: Serve) -> None:
+    server = serve(CODE, {"/": {"wsgi": "main:told", "body": "stream"}})
+    environ = environ_of(server.connect(), post_chunked("/", b"abc", b"de"))
+    assert environ["HTTP_TRANSFER_ENCODING"] == "chunked"
+    assert "CONTENT_LENGTH" not in environ
+
+
 def test_each_request_has_an_environ_of_its_own(client: Client) -> None:
     for _ in range(3):
         assert client.ask(get("/kept")).body == b"1"

@@ -77,6 +77,11 @@ def test_a_python_method_stands_beside_an_application(serve: Serve) -> None:
     assert server.ask(get("/a/b")).body == b"Hello, World!"
 
 
+def test_an_entry_without_an_application_is_the_echo(serve: Serve) -> None:
+    server = serve("", {"/": {"wsgi": "main:"}})
+    assert server.ask(post("/", b"said")).body == b"said"
+
+
 def test_what_is_no_application_is_refused() -> None:
     with Server() as server:
         with pytest.raises(TypeError, match="of / cannot be called"):

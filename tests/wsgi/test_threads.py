@@ -80,6 +80,22 @@ def test_a_client_that_sends_slowly_holds_no_thread(tmp_path: Path) -> None:
         assert slow.response().status == 200
 
 
+@pytest.mark.parametrize("run", ["auto", "thread"])
+def test_one_that_is_inside_too_long_is_a_504_and_keeps_its_thread(
+    serve: Serve, run: str
+) -> None:
+    server = serve(
+        CODE, {"/": {"wsgi": "main:app", "run": run}}, timeouts={"handler": 1}
+    )
+    assert server.ask(get("/wait")).status == 504
+    assert server.inside("main.inside") == 1
+    server.inside("main.go_on.set()")
+    wait_until(
+        lambda: server.counter("late_responses") == 1, "it came, and was dropped"
+    )
+    assert server.ask(get("/")).body == b"multithread True"
+
+
 def test_without_the_option_quick_requests_stay_on_the_event_loop(
     tmp_path: Path,
 ) -> None:
