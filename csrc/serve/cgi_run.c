@@ -17,7 +17,9 @@
 #include "respond.h"
 #include "status_page.h"
 
-/* A program that was told to end gets so long to put things in order. */
+/* A program that was told to end gets so long to put things in order, and so do those
+ * of its group that outlive it: a shell is gone at once, and what it has started is not
+ * done yet. That somebody is left is known by its standard error, which is open. */
 enum { KILL_AFTER_MS = 2000 };
 /* A client that has closed its sending side, and is sent nothing, waits so long. The
  * longer, the longer a silent program whose client has left runs for nobody. */
@@ -413,9 +415,9 @@ static void on_timer(uv_timer_t *timer)
     struct cgi_run *run = timer->data;
 
     if (run->killing) {
+        run->end_is_over = true;
         cgi_signal(&run->process, SIGKILL);
-        if (run->exited)
-            cgi_run_settle(run);
+        cgi_run_settle(run);
     } else if (is_past(run, run->deadline_ms)) {
         time_is_up(run);
     } else if (awaits_end(run)) {
@@ -435,8 +437,6 @@ static void on_exited(struct cgi_process *process, int status)
 
     run->exited = true;
     run->status = status;
-    if (run->killing) /* the rest of its group had its chance too */
-        cgi_signal(process, SIGKILL);
     cgi_run_settle(run);
 }
 
@@ -447,7 +447,7 @@ void cgi_run_kill(struct cgi_run *run)
         atomic_fetch_add(&run->cgi->site->programs->killed, 1);
         cgi_pipe_close(&run->output);
         cgi_pipe_close(&run->input);
-        cgi_signal(&run->process, run->exited ? SIGKILL : SIGTERM);
+        cgi_signal(&run->process, SIGTERM);
         set_timer(run, KILL_AFTER_MS);
     }
     cgi_run_settle(run);
@@ -471,6 +471,8 @@ static void finish(struct cgi_run *run)
 {
     if (run->launched) {
         run->launched = false;
+        if (run->killing) /* who has closed its standard error may be left */
+            cgi_signal(&run->process, SIGKILL);
         log_end(run);
         cgi_errors_finish(run);
         cgi_release(&run->process);
@@ -479,6 +481,12 @@ static void finish(struct cgi_run *run)
     cgi_pipe_close(&run->input);
     uv_close((uv_handle_t *)&run->timer, on_closed);
     cgi_thread_run_over(run);
+}
+
+/* Some of its group may still put things in order. */
+static bool group_is_ending(const struct cgi_run *run)
+{
+    return run->killing && run->errors.is_open && !run->end_is_over;
 }
 
 void cgi_run_settle(struct cgi_run *run)
@@ -492,7 +500,8 @@ void cgi_run_settle(struct cgi_run *run)
         }
         cgi_output_finish(run);
     }
-    if (run->exchange || (run->launched && !run->exited) || run->output.is_open)
+    if (run->exchange || (run->launched && !run->exited) || run->output.is_open ||
+        group_is_ending(run))
         return;
     finish(run);
 }

@@ -55,6 +55,7 @@ struct cgi_run {
     bool launched;           /* there is a process, until it was released */
     bool exited;             /* it has ended */
     bool killing;            /* it was told to end */
+    bool end_is_over;        /* and had its time for that */
     bool is_over;            /* libuv is to let go of the timer */
 
     struct cgi_pipe input;
@@ -117,7 +118,8 @@ void cgi_run_fail(struct cgi_run *run, uint16_t status, const char *what);
 /* A record with the program's name. */
 void cgi_run_log(const struct cgi_run *run, int level, slice text);
 
-/* Its output is over, or its process: looks what is left to do. */
+/* Its output is over, or its process; or its errors, when it was told to end: looks
+ * what is left to do. */
 void cgi_run_settle(struct cgi_run *run);
 
 /* Takes over a descriptor of which this side is `open`. False if libuv refuses; it is

@@ -42,6 +42,21 @@ PROGRAMS = {
         echo $$ $! > $0.pid
         wait
     """,
+    "child-tidies-up": """
+        (
+            trap 'sleep 0.2; touch tidied; exit' TERM
+            touch is-trapped
+            while :; do sleep 0.02; done
+        ) &
+        while [ ! -e is-trapped ]; do sleep 0.02; done
+        echo $$ $! > $0.pid
+        wait
+    """,
+    "child-is-mute": """
+        (trap '' TERM; while :; do sleep 0.02; done) 2> /dev/null &
+        echo $$ $! > $0.pid
+        wait
+    """,
     "goes-on": f"""
         printf 'Content-Type: a/b\\n\\nhello'
         exec >&- 2>&-
@@ -145,6 +160,29 @@ def test_what_does_not_obey_is_ended_all_the_same(server: RunningServer) -> None
         one.abort()
         two.abort()
     wait_until_gone(processes)
+
+
+def test_what_a_program_has_started_may_put_things_in_order(
+    server: RunningServer,
+) -> None:
+    with server.connect() as client:
+        client.send(get("/cgi-bin/child-tidies-up"))
+        processes = ids(server, "child-tidies-up")
+        client.abort()
+    wait_until_gone(processes)
+    assert (server.folder / "cgi-bin" / "tidied").exists()
+    server.allow_log("WARNING .*/child-tidies-up: Terminated")  # its sleep
+
+
+def test_who_has_closed_its_standard_error_is_not_waited_for(
+    server: RunningServer,
+) -> None:
+    with server.connect() as client:
+        client.send(get("/cgi-bin/child-is-mute"))
+        processes = ids(server, "child-is-mute")
+        client.abort()
+    wait_until_gone(processes)
+    wait_until(lambda: server.counter("programs_running") == 0)
 
 
 # ---- clients that leave ----
