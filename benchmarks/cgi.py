@@ -7,6 +7,12 @@ same, in which a template starts. The processor time is that of the server and o
 the processes that it has started; the column beside it is the server's own. `bare` is
 the same program started over and over by a loop in Python (os.posix_spawn, its output
 read through a pipe), eight at a time: what the programs cost without any server.
+
+PyServe's way is a fresh interpreter for each request, which is how PyServe starts its
+scripts. It is measured as pyrs does it without `warm`; PyServe itself does not run.
+
+The medians of the rounds, in which the cases take turns, and the median of the rounds'
+ratios. The table is stored in results/cgi.md.
 """
 
 from __future__ import annotations
@@ -14,6 +20,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import resource
 import sys
 import tempfile
@@ -21,11 +28,13 @@ import time
 from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from measure import Failed, Load, await_answer, run_wrk, tree_cpu_seconds
 from run import free_port
-from servers import Server, build, running
+from servers import HERE, Server, build, running
+
+RESULT = HERE / "results" / "cgi.md"
 
 PROGRAMS = {
     "shell": "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nHello, World!'\n",
@@ -48,11 +57,13 @@ class Case(NamedTuple):
     keys: dict[str, Any] = {}  # noqa: RUF012
 
 
+FRESH = Case("one that imports `pyrs.cgi`: PyServe's way", "http")
+WARM = Case("the same, warm", "http", {"warm": True})
 CASES = [
     Case("a shell script", "shell"),
     Case("a Python script", "python"),
-    Case("one that imports `pyrs.cgi`", "http"),
-    Case("the same, warm", "http", {"warm": True}),
+    FRESH,
+    WARM,
 ]
 
 
@@ -62,29 +73,65 @@ class Figures(NamedTuple):
     own_us: float
 
 
+# Each round's, by the title of the case and how it ran.
+Found: TypeAlias = "dict[tuple[str, str], list[Figures]]"
+
+
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=5)
     options = parser.parse_args(argv)
     build()
-    print("| program | | requests/s | CPU, µs | of it the server's, µs |")
-    print("|---|---|---|---|---|")
-    for case in CASES:
-        rounds = [serve(case, options.seconds) for _ in range(options.rounds)]
-        say(case.title, "pyrs", rounds)
-        if not case.keys:
-            bare = [run_bare(case, options.seconds) for _ in range(options.rounds)]
-            say(case.title, "bare", bare)
+    found: Found = {}
+    for round_ in range(options.rounds):
+        for case in CASES:
+            say(round_, case, "pyrs", serve(case, options.seconds), found)
+            if not case.keys:
+                say(round_, case, "bare", run_bare(case, options.seconds), found)
+    page = table(found, options.rounds, options.seconds)
+    print(page)
+    RESULT.write_text(page, encoding="utf-8")
     return 0
 
 
-def say(title: str, kind: str, rounds: list[Figures]) -> None:
+def say(round_: int, case: Case, kind: str, figures: Figures, found: Found) -> None:
+    found.setdefault((case.title, kind), []).append(figures)
+    rate = f"{figures.per_second:7,.0f}/s {figures.cpu_us:9,.0f} µs"
+    print(f"round {round_ + 1}, {case.title:44} {kind} {rate}", flush=True)
+
+
+def table(found: Found, rounds: int, seconds: int) -> str:
+    lines = "\n".join(line(*key, figures) for key, figures in found.items())
+    sides = (found[case.title, "pyrs"] for case in (FRESH, WARM))
+    ratio = median(
+        warm.per_second / fresh.per_second for fresh, warm in zip(*sides, strict=True)
+    )
+    return f"""\
+# CGI programs
+
+{time.strftime("%Y-%m-%d")}, Linux {platform.release()}, {os.cpu_count()} processors,
+CPython {platform.python_version()}; medians of {rounds} rounds of {seconds} s,
+{CONNECTIONS} connections, one loop.
+`python benchmarks/cgi.py`
+
+| program | | requests/s | µs of CPU, all processes | of it the server's |
+|---|---|---|---|---|
+{lines}
+
+`bare`: the same program, started {CONNECTIONS} at a time without a server. PyServe's
+way is a fresh interpreter for each request, as PyServe starts it; pyrs does the same
+without `warm`, and is what was measured: PyServe itself did not run. With `warm` a
+script answered **{ratio:.1f}** times as many requests (the median of the rounds'
+ratios).
+"""
+
+
+def line(title: str, kind: str, rounds: list[Figures]) -> str:
     figures = Figures(*(median(column) for column in zip(*rounds, strict=True)))
-    print(
+    return (
         f"| {title} | {kind} | {figures.per_second:,.0f} | {figures.cpu_us:,.0f} "
-        f"| {figures.own_us:,.0f} |",
-        flush=True,
+        f"| {figures.own_us:,.0f} |"
     )
 
 

@@ -71,7 +71,8 @@ static void cgi_notify(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exc
 {
     static const unsigned EVENTS[] = {[PYRS_EVENT_SENT] = RUN_SENT,
                                       [PYRS_EVENT_BODY] = RUN_BODY,
-                                      [PYRS_EVENT_GONE] = RUN_GONE};
+                                      [PYRS_EVENT_GONE] = RUN_GONE,
+                                      [PYRS_EVENT_FINISHED] = RUN_FINISHED};
 
     cgi_thread_tell(cgi_of(endpoint), exchange, EVENTS[event]);
     uv_async_send(&cgi_of(endpoint)->wakeup);
@@ -158,6 +159,7 @@ struct pyrs_endpoint *pyrs_endpoint_cgi(const struct pyrs_cgi_settings *settings
                                         struct pyrs_error *error)
 {
     static const struct endpoint_class CLASS = {
+        .patient = true,
         .answer = cgi_answer,
         .free = cgi_free,
         .notify = cgi_notify,

@@ -61,8 +61,11 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *room)
     if (count > 0)
         run->errors.length += (size_t)count;
     log_lines(run, count < 0);
-    if (count < 0)
-        cgi_pipe_close(&run->errors);
+    if (count >= 0)
+        return;
+    cgi_pipe_close(&run->errors);
+    if (run->killing) /* it was perhaps the last of its group */
+        cgi_run_settle(run);
 }
 
 bool cgi_errors_start(struct cgi_run *run)

@@ -40,6 +40,7 @@ static void give_room(uv_handle_t *handle, size_t suggested, uv_buf_t *room)
 
 static void obey(struct cgi_run *run, enum pyrs_flow flow)
 {
+    cgi_run_extend_grace(run);
     if (flow == PYRS_FLOW_PAUSE) {
         run->paused = true;
         uv_read_stop((uv_stream_t *)&run->output.pipe);

@@ -14,10 +14,16 @@
 #include "exchange.h"
 #include "log.h"
 #include "redirect.h"
+#include "respond.h"
 #include "status_page.h"
 
-/* A program that was told to end gets so long to put things in order. */
+/* A program that was told to end gets so long to put things in order, and so do those
+ * of its group that outlive it: a shell is gone at once, and what it has started is not
+ * done yet. That somebody is left is known by its standard error, which is open. */
 enum { KILL_AFTER_MS = 2000 };
+/* A client that has closed its sending side, and is sent nothing, waits so long. The
+ * longer, the longer a silent program whose client has left runs for nobody. */
+enum { CLIENT_GRACE_MS = 5000 };
 /* Between the end of its output and its own end there are microseconds, unless it has
  * more to do; how it ends tells whether the output was whole. On a busy machine a
  * process may stand still in between, so it gets a second. */
@@ -96,23 +102,31 @@ static void set_timer(struct cgi_run *run, uint64_t after_ms)
         uv_timer_stop(&run->timer);
 }
 
+static void set_timer_to_next(struct cgi_run *run)
+{
+    uint64_t now_ms = uv_now(&run->cgi->uv);
+    uint64_t next_ms = run->deadline_ms;
+
+    if (run->grace_until_ms > 0 && (next_ms == 0 || run->grace_until_ms < next_ms))
+        next_ms = run->grace_until_ms;
+    if (next_ms == 0)
+        set_timer(run, 0);
+    else
+        set_timer(run, next_ms > now_ms ? next_ms - now_ms : 1);
+}
+
 static void set_deadline(struct cgi_run *run)
 {
     uint32_t timeout_ms = run->cgi->settings.timeout_ms;
 
     uv_update_time(&run->cgi->uv);
     run->deadline_ms = timeout_ms ? uv_now(&run->cgi->uv) + timeout_ms : 0;
-    set_timer(run, timeout_ms);
+    set_timer_to_next(run);
 }
 
-static void set_timer_to_deadline(struct cgi_run *run)
+static bool is_past(const struct cgi_run *run, uint64_t time_ms)
 {
-    uint64_t now_ms = uv_now(&run->cgi->uv);
-
-    if (run->deadline_ms == 0)
-        set_timer(run, 0);
-    else
-        set_timer(run, run->deadline_ms > now_ms ? run->deadline_ms - now_ms : 1);
+    return time_ms > 0 && uv_now(&run->cgi->uv) >= time_ms;
 }
 
 /* ---- its exchange ---- */
@@ -127,6 +141,7 @@ static struct pyrs_exchange *take_exchange(struct cgi_run *run)
     list_remove(&run->queued);
     uv_mutex_unlock(&run->cgi->lock);
     run->exchange = NULL;
+    run->grace_until_ms = 0;
     cgi_pipe_close(&run->input);
     return exchange;
 }
@@ -314,6 +329,38 @@ void cgi_run_launch(struct cgi_run *run)
 
 /* ---- what happens meanwhile ---- */
 
+/* Its output is over, and how it ends will tell whether that was all. */
+static bool awaits_end(const struct cgi_run *run)
+{
+    return run->exchange && run->launched && !run->output.is_open;
+}
+
+/* The timer finds out by itself. */
+void cgi_run_extend_grace(struct cgi_run *run)
+{
+    if (run->grace_until_ms > 0)
+        run->grace_until_ms = uv_now(&run->cgi->uv) + CLIENT_GRACE_MS;
+}
+
+static void begin_grace(struct cgi_run *run)
+{
+    if (run->grace_until_ms > 0 || awaits_end(run))
+        return;
+    run->grace_until_ms = uv_now(&run->cgi->uv) + CLIENT_GRACE_MS;
+    set_timer_to_next(run);
+}
+
+static void grace_is_over(struct cgi_run *run)
+{
+    if (run->paused) { /* it is waited for, by the loop too (timeouts.send) */
+        cgi_run_extend_grace(run);
+        set_timer_to_next(run);
+        return;
+    }
+    respond_abandon(take_exchange(run));
+    cgi_run_kill(run);
+}
+
 void cgi_run_tell(struct cgi_run *run, unsigned events)
 {
     if (!run->exchange)
@@ -323,10 +370,14 @@ void cgi_run_tell(struct cgi_run *run, unsigned events)
         cgi_run_kill(run);
         return;
     }
+    if (events & RUN_FINISHED)
+        begin_grace(run);
     if (events & RUN_BODY)
         cgi_input_go_on(run);
-    if (events & RUN_SENT && run->exchange)
+    if (events & RUN_SENT && run->exchange) {
+        cgi_run_extend_grace(run);
         cgi_output_go_on(run);
+    }
 }
 
 void cgi_run_fail(struct cgi_run *run, uint16_t status, const char *what)
@@ -347,23 +398,34 @@ static void time_is_up(struct cgi_run *run)
     cgi_run_fail(run, 504, "ended: its time is up");
 }
 
+static void look_for_end(struct cgi_run *run)
+{
+    if (!run->looks_once_more) {
+        run->looks_once_more = true;
+        set_timer(run, LAST_LOOK_MS);
+        return;
+    }
+    run->waited = true;
+    set_timer_to_next(run);
+    cgi_run_settle(run);
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     struct cgi_run *run = timer->data;
 
     if (run->killing) {
+        run->end_is_over = true;
         cgi_signal(&run->process, SIGKILL);
-        if (run->exited)
-            cgi_run_settle(run);
-    } else if (run->deadline_ms > 0 && uv_now(timer->loop) >= run->deadline_ms) {
-        time_is_up(run);
-    } else if (!run->looks_once_more) {
-        run->looks_once_more = true;
-        set_timer(run, LAST_LOOK_MS);
-    } else {
-        run->waited = true;
-        set_timer_to_deadline(run);
         cgi_run_settle(run);
+    } else if (is_past(run, run->deadline_ms)) {
+        time_is_up(run);
+    } else if (awaits_end(run)) {
+        look_for_end(run);
+    } else if (is_past(run, run->grace_until_ms)) {
+        grace_is_over(run);
+    } else {
+        set_timer_to_next(run);
     }
 }
 
@@ -375,8 +437,6 @@ static void on_exited(struct cgi_process *process, int status)
 
     run->exited = true;
     run->status = status;
-    if (run->killing) /* the rest of its group had its chance too */
-        cgi_signal(process, SIGKILL);
     cgi_run_settle(run);
 }
 
@@ -387,7 +447,7 @@ void cgi_run_kill(struct cgi_run *run)
         atomic_fetch_add(&run->cgi->site->programs->killed, 1);
         cgi_pipe_close(&run->output);
         cgi_pipe_close(&run->input);
-        cgi_signal(&run->process, run->exited ? SIGKILL : SIGTERM);
+        cgi_signal(&run->process, SIGTERM);
         set_timer(run, KILL_AFTER_MS);
     }
     cgi_run_settle(run);
@@ -411,6 +471,8 @@ static void finish(struct cgi_run *run)
 {
     if (run->launched) {
         run->launched = false;
+        if (run->killing) /* who has closed its standard error may be left */
+            cgi_signal(&run->process, SIGKILL);
         log_end(run);
         cgi_errors_finish(run);
         cgi_release(&run->process);
@@ -421,18 +483,25 @@ static void finish(struct cgi_run *run)
     cgi_thread_run_over(run);
 }
 
+/* Some of its group may still put things in order. */
+static bool group_is_ending(const struct cgi_run *run)
+{
+    return run->killing && run->errors.is_open && !run->end_is_over;
+}
+
 void cgi_run_settle(struct cgi_run *run)
 {
     if (run->is_over)
         return;
-    if (run->exchange && run->launched && !run->output.is_open) {
+    if (awaits_end(run)) {
         if (!run->exited && !run->waited) {
             set_timer(run, END_AFTER_OUTPUT_MS);
             return;
         }
         cgi_output_finish(run);
     }
-    if (run->exchange || (run->launched && !run->exited) || run->output.is_open)
+    if (run->exchange || (run->launched && !run->exited) || run->output.is_open ||
+        group_is_ending(run))
         return;
     finish(run);
 }

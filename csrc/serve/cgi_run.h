@@ -4,6 +4,11 @@
  * outlives its exchange: a program may close its output and go on, and one whose client
  * has left is given time to end. It is over when it has neither exchange nor process,
  * and freed when libuv has let go of its handles.
+ *
+ * A client that will send no more has left, or only closed its sending side: nothing
+ * tells. What is written to one that has left comes back as a reset, and then the run
+ * is told; so it is only while its program says nothing that the client's patience is
+ * bounded (cgi_run.c, CLIENT_GRACE_MS).
  */
 #ifndef PYRS_SERVE_CGI_RUN_H
 #define PYRS_SERVE_CGI_RUN_H
@@ -16,6 +21,7 @@ enum run_event {
     RUN_SENT = 2, /* enum pyrs_event */
     RUN_BODY = 4,
     RUN_GONE = 8,
+    RUN_FINISHED = 16,
 };
 
 /* One end of a pipe to or from the program. */
@@ -40,14 +46,17 @@ struct cgi_run {
     struct cgi_found found;
     struct cgi_process process;
     uv_timer_t timer;
-    uint64_t deadline_ms;  /* of the thread's loop; 0: none */
-    uint32_t open_handles; /* that libuv knows of */
-    int status;            /* of the process, when it has ended */
-    bool waits;            /* in cgi->waiting */
-    bool launched;         /* there is a process, until it was released */
-    bool exited;           /* it has ended */
-    bool killing;          /* it was told to end */
-    bool is_over;          /* libuv is to let go of the timer */
+    uint64_t deadline_ms;    /* of the thread's loop; 0: none */
+    uint64_t grace_until_ms; /* likewise; the client will send no more, and is taken to
+                                be gone then; 0: it may send */
+    uint32_t open_handles;   /* that libuv knows of */
+    int status;              /* of the process, when it has ended */
+    bool waits;              /* in cgi->waiting */
+    bool launched;           /* there is a process, until it was released */
+    bool exited;             /* it has ended */
+    bool killing;            /* it was told to end */
+    bool end_is_over;        /* and had its time for that */
+    bool is_over;            /* libuv is to let go of the timer */
 
     struct cgi_pipe input;
     uv_write_t write;
@@ -86,6 +95,9 @@ void cgi_run_launch(struct cgi_run *run);
 /* Something has happened to its exchange. */
 void cgi_run_tell(struct cgi_run *run, unsigned events);
 
+/* Its client was sent something, or takes what was sent: its grace begins anew. */
+void cgi_run_extend_grace(struct cgi_run *run);
+
 /* Ends the program, by force if it does not obey in time. */
 void cgi_run_kill(struct cgi_run *run);
 
@@ -106,7 +118,8 @@ void cgi_run_fail(struct cgi_run *run, uint16_t status, const char *what);
 /* A record with the program's name. */
 void cgi_run_log(const struct cgi_run *run, int level, slice text);
 
-/* Its output is over, or its process: looks what is left to do. */
+/* Its output is over, or its process; or its errors, when it was told to end: looks
+ * what is left to do. */
 void cgi_run_settle(struct cgi_run *run);
 
 /* Takes over a descriptor of which this side is `open`. False if libuv refuses; it is

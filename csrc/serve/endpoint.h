@@ -30,9 +30,15 @@ enum pyrs_event {
     PYRS_EVENT_SENT, /* after PYRS_FLOW_PAUSE: the client has taken it, send more */
     PYRS_EVENT_BODY, /* after PYRS_BODY_WAIT: more of the body is there, or its end */
     PYRS_EVENT_GONE, /* the client has left or its time is up: end the exchange */
+    /* To classes that are `patient`, perhaps more than once: the client will send no
+     * more. It has left, which writing to it will show, or it waits for its answer with
+     * its sending side closed. */
+    PYRS_EVENT_FINISHED,
 };
 
 struct endpoint_class {
+    bool patient; /* a client that will send no more need not have left; to others that
+                     is PYRS_EVENT_GONE */
     const struct interpreter *interpreter; /* NULL: answers in C, without one */
     const struct interpreter *lender; /* that bodies it lends are given back in, if its
                                          steps need none; or NULL */
@@ -47,9 +53,9 @@ struct endpoint_class {
     /* For a body in pieces that paused: begins with a look at pyrs_exchange_flow. NULL
      * if there are none. */
     void (*proceed)(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange);
-    /* For deferred exchanges: from the thread that drives the loop, not attached, must
-     * not block nor call the core. The exchange may end meanwhile, but is there until
-     * this returns. NULL if there are none. */
+    /* For deferred exchanges: from the thread that drives the loop, attached or not,
+     * must not block nor call the core. The exchange may end meanwhile, but is there
+     * until this returns. NULL if there are none. */
     void (*notify)(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange,
                    enum pyrs_event event);
     /* After `answer` was called for some exchanges, for one of their endpoints: now who

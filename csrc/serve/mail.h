@@ -15,6 +15,7 @@ enum mail_kind {
     MAIL_BEGIN,      /* its head */
     MAIL_SEND,       /* a piece of its body */
     MAIL_END,        /* ends the exchange */
+    MAIL_ABANDON,    /* likewise, and its connection: its client is taken to be gone */
     MAIL_REDIRECT,   /* it is answered by another path: `bytes`, of target_length */
     MAIL_ERROR_PAGE, /* it is answered by the site's page: `status` */
     MAIL_DEFERRED,   /* from a step that was not at home: it may be notified */

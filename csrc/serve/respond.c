@@ -93,6 +93,11 @@ static void mail_end(struct pyrs_exchange *exchange, bool complete)
     post_last(exchange, mail);
 }
 
+void respond_abandon(struct pyrs_exchange *exchange)
+{
+    post(exchange, mail_new(MAIL_ABANDON, exchange));
+}
+
 /* A response that will not be sent. */
 static void drop(const struct pyrs_response *response)
 {

@@ -38,6 +38,14 @@ static void notify_gone(struct pyrs_exchange *exchange)
     notify(exchange, PYRS_EVENT_GONE);
 }
 
+static void notify_finished(struct pyrs_exchange *exchange)
+{
+    if (exchange->endpoint->class->patient)
+        notify(exchange, PYRS_EVENT_FINISHED);
+    else
+        notify_gone(exchange);
+}
+
 /* ---- order ---- */
 
 void steps_make_ready(struct pyrs_exchange *exchange)
@@ -136,6 +144,18 @@ void steps_end_answer(struct pyrs_exchange *exchange, bool complete)
         status_page_write(exchange, 500);
 }
 
+/* What was answered before it still leaves: closed in order, if nothing of this one
+ * was written. */
+static void abandon(struct pyrs_exchange *exchange)
+{
+    if (exchange->begun) {
+        answer_end(exchange, false);
+        return;
+    }
+    count_as_cut(exchange);
+    connection_finish(&exchange->http1->connection, false);
+}
+
 void steps_answer_page(struct pyrs_exchange *exchange)
 {
     if (client_is_there(exchange))
@@ -189,7 +209,7 @@ static void settle(struct pyrs_exchange *exchange, enum step_outcome outcome)
 {
     if (outcome == STEP_DEFERRED) {
         if (exchange->http1->connection.peer_finished)
-            notify_gone(exchange);
+            notify_finished(exchange);
         return;
     }
     if (outcome == STEP_OPEN && !is_stuck(exchange)) {
@@ -379,6 +399,7 @@ static void deliver_lost(struct service *service, struct mail *mail)
         answer_release(service, mail->piece.release, mail->piece.owner);
         break;
     case MAIL_END:
+    case MAIL_ABANDON:
     case MAIL_REDIRECT:
     case MAIL_ERROR_PAGE:
         count_as_cut(mail->exchange);
@@ -424,6 +445,10 @@ static void deliver(struct mail *mail)
         steps_end_answer(exchange, mail->complete);
         end_exchange(exchange);
         break;
+    case MAIL_ABANDON:
+        abandon(exchange);
+        end_exchange(exchange);
+        break;
     case MAIL_REDIRECT:
         redirect(exchange, slice_of(mail->bytes, mail->target_length));
         steps_make_ready(exchange);
@@ -437,7 +462,7 @@ static void deliver(struct mail *mail)
         if (exchange->body_untold)
             notify(exchange, PYRS_EVENT_BODY);
         if (exchange->http1->connection.peer_finished)
-            notify_gone(exchange);
+            notify_finished(exchange);
         break;
     case MAIL_RETURNED:
         deliver_returned(exchange);
@@ -508,7 +533,7 @@ void steps_drained(struct http1 *http1)
 void steps_client_finished(struct http1 *http1)
 {
     if (http1->current)
-        notify_gone(http1->current);
+        notify_finished(http1->current);
 }
 
 void steps_closed(struct http1 *http1)

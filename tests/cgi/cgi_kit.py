@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.kit import RunningServer, running_server
+from tests.kit import RunningServer, running_server, wait_until
 
-__all__ = ["cgi_server", "write_programs"]
+__all__ = ["cgi_server", "templates_stay", "write_programs"]
 
 
 def write_programs(folder: Path, programs: Mapping[str, str]) -> None:
@@ -40,3 +40,12 @@ def cgi_server(
         folder, code, {"/cgi-bin": entry, **(routes or {})}, **(settings or {})
     ) as server:
         yield server
+
+
+def templates_stay(server: RunningServer, count: int) -> None:
+    """What templates need is open from now on: for each a socket, a pipe for what it
+    says, and its process."""
+    kinds = ["anon_inode:[pidfd]", "pipe:[N]", "socket:[N]"]
+    expected = sorted([*server.descriptors_at_start, *kinds * count])
+    wait_until(lambda: server.descriptors() == expected, f"{expected}")
+    server.descriptors_at_start = expected

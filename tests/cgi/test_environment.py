@@ -259,6 +259,25 @@ def test_who_is_no_trusted_proxy_is_not_believed(
             assert found[5:] == ["http", "example.com"]
 
 
+def test_without_the_client_no_program_is_run(tmp_path: Path) -> None:
+    """Memory may be out when proxies are asked for it."""
+    proxies = {"trusted_proxies": ["127.0.0.1"]}
+    with cgi_server(tmp_path, PROGRAMS, settings=proxies) as server:
+        kind = "pyrs.forwarded.TrustedProxies"
+        server.inside(f"setattr(pyrs, 'kept', {kind}.origin)")
+        raises = "lambda *_: (_ for _ in ()).throw(MemoryError())"
+        server.inside(f"setattr({kind}, 'origin', {raises})")
+        with server.connect() as client:
+            for _ in range(3):
+                response = client.ask(get("/cgi-bin/tell"))
+                assert response.status == 503
+                assert response.body == b"503 Service Unavailable\n"
+            assert server.counter("programs") == 0
+            server.inside(f"setattr({kind}, 'origin', pyrs.kept)")
+            assert client.ask(get("/cgi-bin/tell")).status == 200
+        server.expect_log("ERROR .*trusted_proxies could not be asked.*MemoryError")
+
+
 def test_programs_run_while_a_handler_computes(tmp_path: Path) -> None:
     """Though the interpreter has to be asked for the client."""
     code = """

@@ -5,21 +5,23 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.kit import RunningServer, get, is_there, wait_until
+from tests.kit import RunningServer, get, is_there, post, wait_until
 
-from .cgi_kit import cgi_server
+from .cgi_kit import cgi_server, templates_stay
 
 # Each writes its process, and what it has started, to a file of its name and "pid".
 BEGIN = "echo $$ > $0.pid; "
 WAIT = "while [ ! -e go ]; do sleep 0.02; done; "
 PROGRAMS = {
     "hello": "printf 'Content-Type: a/b\\n\\nhello'",
+    "echo": "printf 'Content-Type: a/b\\n\\n'; cat",
     "never-ends": """
         sleep 1000 &
         echo $$ $! > $0.pid
@@ -37,6 +39,21 @@ PROGRAMS = {
     """,
     "leader-obeys": """
         (trap '' TERM; echo $$; while :; do sleep 0.02; done) &
+        echo $$ $! > $0.pid
+        wait
+    """,
+    "child-tidies-up": """
+        (
+            trap 'sleep 0.2; touch tidied; exit' TERM
+            touch is-trapped
+            while :; do sleep 0.02; done
+        ) &
+        while [ ! -e is-trapped ]; do sleep 0.02; done
+        echo $$ $! > $0.pid
+        wait
+    """,
+    "child-is-mute": """
+        (trap '' TERM; while :; do sleep 0.02; done) 2> /dev/null &
         echo $$ $! > $0.pid
         wait
     """,
@@ -140,7 +157,32 @@ def test_what_does_not_obey_is_ended_all_the_same(server: RunningServer) -> None
         one.send(get("/cgi-bin/does-not-obey"))
         two.send(get("/cgi-bin/leader-obeys"))
         processes = ids(server, "does-not-obey") + ids(server, "leader-obeys")
+        one.abort()
+        two.abort()
     wait_until_gone(processes)
+
+
+def test_what_a_program_has_started_may_put_things_in_order(
+    server: RunningServer,
+) -> None:
+    with server.connect() as client:
+        client.send(get("/cgi-bin/child-tidies-up"))
+        processes = ids(server, "child-tidies-up")
+        client.abort()
+    wait_until_gone(processes)
+    assert (server.folder / "cgi-bin" / "tidied").exists()
+    server.allow_log("WARNING .*/child-tidies-up: Terminated")  # its sleep
+
+
+def test_who_has_closed_its_standard_error_is_not_waited_for(
+    server: RunningServer,
+) -> None:
+    with server.connect() as client:
+        client.send(get("/cgi-bin/child-is-mute"))
+        processes = ids(server, "child-is-mute")
+        client.abort()
+    wait_until_gone(processes)
+    wait_until(lambda: server.counter("programs_running") == 0)
 
 
 # ---- clients that leave ----
@@ -157,6 +199,151 @@ def test_a_program_ends_when_its_client_leaves(
         client.abort()
     wait_until_gone(processes)
     wait_until(lambda: server.counter("programs_running") == 0)
+
+
+# ---- clients that only close their sending side, as it seems ----
+
+PATIENT_PROGRAMS = {
+    **PROGRAMS,
+    "silent": f"""
+        {BEGIN}
+        exec sleep 1000
+    """,
+    "begins": f"""
+        {BEGIN}
+        printf 'Content-Type: a/b\\n\\nbegun'
+        exec sleep 1000
+    """,
+    "silent.py": """
+        #!/usr/bin/env python3
+        import os, time
+        with open("/proc/self/cmdline", "rb") as file:
+            is_warm = b"cgi_template" in file.read()
+        with open("silent.py.pid", "w") as file:
+            file.write(f"{os.getpid()} {int(is_warm)}\\n")
+        time.sleep(1000)
+    """,
+    "waits.py": """
+        #!/usr/bin/env python3
+        import os, time
+        print("Content-Type: a/b\\n")
+        with open("/proc/self/cmdline", "rb") as file:
+            print(b"cgi_template" in file.read(), end="")
+        while not os.path.exists("go"):
+            time.sleep(0.02)
+    """,
+    "redirects": "printf 'Location: /cgi-bin/waits?behind\\n\\n'",
+    "trickles": f"""
+        {BEGIN}
+        printf 'Content-Type: a/b\\n\\n'
+        while [ ! -e go ]; do printf x; sleep 0.02; done
+        printf 'the end'
+    """,
+    "pours": f"""
+        {BEGIN}
+        printf 'Content-Type: a/b\\n\\n'
+        while [ ! -e go ]; do head -c 100000 /dev/zero; done
+        printf 'the end'
+    """,
+}
+
+
+def is_warm(server: RunningServer) -> bool:
+    """Once the template of waits.py is ready, it answers by it."""
+    return bool(server.ask(get("/cgi-bin/waits.py")).body == b"True")
+
+
+@contextmanager
+def patient_server(folder: Path, **options: Any) -> Iterator[RunningServer]:
+    """One loop, so that what a client sent before another one asks was seen."""
+    with cgi_server(
+        folder,
+        PATIENT_PROGRAMS,
+        warm=True,
+        settings={"thread_count": 1},
+        **options,
+    ) as server:
+        go = folder / "cgi-bin" / "go"
+        go.touch()
+        wait_until(lambda: is_warm(server), "warm")
+        go.unlink()
+        templates_stay(server, 1)
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [("waits", b"hello"), ("waits.py", b"True"), ("redirects", b"hello")],
+)
+def test_a_client_that_has_finished_sending_is_answered(
+    tmp_path: Path, name: str, body: bytes
+) -> None:
+    with patient_server(tmp_path) as server, server.connect() as client:
+        client.send(get(f"/cgi-bin/{name}", "Connection: close"))
+        client.finish()
+        wait_until(lambda: server.counter("programs_running") == 1)
+        assert server.ask(get("/cgi-bin/hello")).body == b"hello"
+        (tmp_path / "cgi-bin" / "go").touch()
+        assert client.response().body == body
+        assert client.is_closed()
+        assert server.counter("programs_killed") == 0
+
+
+def test_what_such_a_client_has_sent_is_answered_in_order(tmp_path: Path) -> None:
+    with patient_server(tmp_path) as server, server.connect() as client:
+        client.send(post("/cgi-bin/echo", b"one"), get("/cgi-bin/waits"))
+        client.send(post("/cgi-bin/echo", b"two"))
+        client.finish()
+        (tmp_path / "cgi-bin" / "go").touch()
+        bodies = [response.body for response in client.responses(3)]
+        assert bodies == [b"one", b"hello", b"two"]
+        assert client.is_closed()
+
+
+def test_such_a_client_is_given_up_if_it_is_sent_nothing(tmp_path: Path) -> None:
+    """Each program that is silent ends, and nothing is written in its place; those that
+    write, as much as the client takes, go on."""
+    with patient_server(tmp_path, processes=5) as server:
+        trickle, pour = server.connect(), server.connect(small_window=True)
+        silent = {name: server.connect() for name in ("silent", "begins", "silent.py")}
+        for name, client in {"trickles": trickle, "pours": pour, **silent}.items():
+            client.send(get(f"/cgi-bin/{name}"))
+            ids(server, name)
+        waiting = server.connect()
+        waiting.send(get("/cgi-bin/silent"))
+        wait_until(lambda: server.counter("programs_waiting") == 1)
+        while b"begun" not in silent["begins"].unread:
+            silent["begins"].receive()
+        for client in (trickle, pour, *silent.values(), waiting):
+            client.finish()
+        assert ids(server, "silent.py")[1] == 1  # it is warm
+        assert silent["silent"].is_closed()
+        assert silent["silent.py"].is_closed()
+        assert silent["begins"].is_cut()
+        assert waiting.is_closed()
+        wait_until_gone([ids(server, name)[0] for name in silent])
+        wait_until(lambda: server.counter("programs_running") == 2)
+        assert server.counter("programs_killed") == 3
+        (tmp_path / "cgi-bin" / "go").touch()
+        for client in (trickle, pour):
+            assert client.response().body.endswith(b"the end")
+            assert client.is_closed()
+        counts = server.counters()
+        assert (counts["responses"][5], counts["programs_killed"]) == (0, 3)
+
+
+def test_a_client_that_is_gone_is_not_taken_for_such_a_one(tmp_path: Path) -> None:
+    """What is written to it comes back."""
+    with patient_server(tmp_path) as server:
+        with server.connect() as client:
+            client.send(get("/cgi-bin/trickles"))
+            client.finish()
+            processes = ids(server, "trickles")
+        wait_until_gone(processes)
+        wait_until(lambda: server.counter("programs_running") == 0)
+
+
+# ---- the end of the server ----
 
 
 def test_a_program_that_is_ended_when_the_server_stops(tmp_path: Path) -> None:
@@ -236,6 +423,7 @@ def test_a_client_that_leaves_gives_up_its_turn(tmp_path: Path) -> None:
             with server.connect() as second:
                 second.send(get("/cgi-bin/waits?second"))
                 wait_until(lambda: server.counter("programs_waiting") == 1)
+                second.abort()
             wait_until(lambda: server.counter("programs_waiting") == 0)
             (folder / "go").touch()
             assert first.response().body == b"hello"

@@ -18,7 +18,7 @@ import pytest
 
 from tests.kit import PATIENCE, RunningServer, get, is_there, post, wait_until
 
-from .cgi_kit import cgi_server, write_programs
+from .cgi_kit import cgi_server, templates_stay, write_programs
 
 PROGRAMS = {
     "hello.py": """
@@ -100,15 +100,6 @@ def warm_up(server: RunningServer, name: str = "who.py") -> int:
         lambda: (words := who(server, name))[2] == "True" and words, "warm"
     )
     return int(told[1])
-
-
-def templates_stay(server: RunningServer, count: int) -> None:
-    """What templates need is open from now on: for each a socket, a pipe for what it
-    says, and its process."""
-    kinds = ["anon_inode:[pidfd]", "pipe:[N]", "socket:[N]"]
-    expected = sorted([*server.descriptors_at_start, *kinds * count])
-    wait_until(lambda: server.descriptors() == expected, f"{expected}")
-    server.descriptors_at_start = expected
 
 
 @pytest.fixture(scope="module", params=["cold", "warm"])
@@ -201,6 +192,7 @@ def test_a_script_ends_when_its_client_leaves(server: RunningServer) -> None:
         assert text
         pids = [int(word) for word in file.read_text().split()]
         assert all(map(is_there, pids))
+        client.abort()
     wait_until(lambda: not any(map(is_there, pids)), "both ended")
 
 

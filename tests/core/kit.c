@@ -364,10 +364,11 @@ static void note(struct pyrs_endpoint *endpoint, struct pyrs_exchange *exchange,
     struct later *later = pyrs_exchange_state(exchange);
 
     (void)endpoint;
-    CHECK(!attached && later->exchange == exchange);
+    CHECK(later->exchange == exchange);
     atomic_fetch_add(event == PYRS_EVENT_SENT   ? &later->sent
                      : event == PYRS_EVENT_BODY ? &later->body
-                                                : &later->gone,
+                     : event == PYRS_EVENT_GONE ? &later->gone
+                                                : &later->finished,
                      1);
 }
 
@@ -375,7 +376,13 @@ static const struct endpoint_class LATER_CLASS = {.interpreter = &INTERPRETER,
                                                   .answer = defer,
                                                   .free = keep_endpoint,
                                                   .notify = note};
+static const struct endpoint_class PATIENT_CLASS = {.patient = true,
+                                                    .interpreter = &INTERPRETER,
+                                                    .answer = defer,
+                                                    .free = keep_endpoint,
+                                                    .notify = note};
 struct pyrs_endpoint later_endpoint = {&LATER_CLASS};
+struct pyrs_endpoint patient_endpoint = {&PATIENT_CLASS};
 
 void respond_later(struct later *later, struct pyrs_slice body)
 {

@@ -138,10 +138,11 @@ enum { LATER_MAX = 1024 };
 
 struct later {
     struct pyrs_exchange *exchange;
-    _Atomic int sent, body, gone; /* how often it was told each */
+    _Atomic int sent, body, gone, finished; /* how often it was told each */
 };
 
 extern struct pyrs_endpoint later_endpoint;
+extern struct pyrs_endpoint patient_endpoint; /* likewise, of a patient class */
 extern struct later laters[LATER_MAX]; /* in the order in which they were deferred */
 extern _Atomic int later_count;
 

@@ -5,6 +5,7 @@
  * it lists them.
  */
 #include "kit.h"
+#include "serve/respond.h"
 
 enum { BIG_BYTES = 100 * 1024, CLIENTS = 400 };
 
@@ -27,6 +28,7 @@ static void begin(void)
 {
     start();
     add_route("/later", &later_endpoint);
+    add_route("/patient", &patient_endpoint);
     add_route("/name", &name_endpoint);
     memset(big, 'b', sizeof big);
 }
@@ -293,6 +295,113 @@ static void a_client_that_closes_is_told_once(void)
     CHECK(laters[0].gone == 1 && laters[1].gone == 1);
     pyrs_exchange_end(laters[0].exchange, false);
     pyrs_exchange_end(laters[1].exchange, false);
+    finish();
+}
+
+/* Not gone, but finished: also if the second was deferred after that. */
+static void a_patient_endpoint_is_told_what_is_known(void)
+{
+    static struct answers answers;
+    int client;
+
+    prepare();
+    begin();
+    client = connect_client();
+    say(client, GET("/patient") GET("/patient"));
+    CHECK(laters[0].finished == 0);
+    shutdown(client, SHUT_WR);
+    turns(4);
+    CHECK(laters[0].finished > 0 && laters[0].gone == 0 && later_count == 1);
+    respond_later(&laters[0], PYRS_TEXT("first"));
+    turns(4);
+    CHECK(later_count == 2 && laters[1].finished > 0 && laters[1].gone == 0);
+    respond_later(&laters[1], PYRS_TEXT("second"));
+    listen_until_end(client, &answers);
+    CHECK(strstr(answers.bytes, "\r\n\r\nfirstHTTP/1.1 200"));
+    CHECK(ends_with(&answers, "\r\n\r\nsecond") && response_count(2) == 2);
+    close(client);
+    finish();
+}
+
+static void a_client_that_finished_and_then_left_is_told_both(void)
+{
+    struct pyrs_exchange *exchange;
+    int client;
+
+    prepare();
+    begin();
+    client = connect_by_tcp();
+    say(client, GET("/patient"));
+    exchange = laters[0].exchange;
+    close(client);
+    turns(4);
+    CHECK(laters[0].finished > 0 && laters[0].gone == 0);
+    pyrs_exchange_begin(exchange, &(struct pyrs_response){.status = 200}, -1);
+    while (laters[0].gone == 0) { /* the first piece is answered with a reset */
+        pyrs_exchange_send(exchange, (struct pyrs_slice){"x", 1}, NULL, NULL);
+        turns(1);
+    }
+    CHECK(pyrs_exchange_flow(exchange) == PYRS_FLOW_GONE);
+    pyrs_exchange_end(exchange, false);
+    turns(4);
+    CHECK(laters[0].gone == 1);
+    CHECK(counter_read(&service.loop.counters.connections_open) == 0);
+    finish();
+}
+
+static void who_is_taken_to_be_gone_is_sent_nothing_more(void)
+{
+    static struct answers answers;
+    int client;
+
+    prepare();
+    begin();
+    client = connect_client();
+    say(client, GET("/name?before") GET("/patient") GET("/name?behind"));
+    shutdown(client, SHUT_WR);
+    turns(4);
+    respond_abandon(laters[0].exchange);
+    listen_until_end(client, &answers);
+    CHECK(ends_with(&answers, "\r\n\r\nbefore") && !answers.reset);
+    CHECK(response_count(2) == 1 && response_count(0) == 2 && response_count(5) == 0);
+    CHECK(counter_read(&service.loop.counters.connections_open) == 0);
+    close(client);
+    finish();
+}
+
+static void an_answer_that_is_abandoned_is_cut(void)
+{
+    static struct answers answers;
+    int client;
+
+    prepare();
+    begin();
+    client = connect_by_tcp();
+    say(client, GET("/patient"));
+    shutdown(client, SHUT_WR);
+    turns(4);
+    pyrs_exchange_begin(laters[0].exchange, &(struct pyrs_response){.status = 200}, -1);
+    respond_abandon(laters[0].exchange);
+    listen_until_end(client, &answers);
+    CHECK(answers.reset && count_of(&answers, "\r\n0\r\n\r\n") == 0);
+    close(client);
+    finish();
+}
+
+static void one_that_is_abandoned_may_have_left_before(void)
+{
+    int client;
+
+    prepare();
+    begin();
+    client = connect_by_tcp();
+    say(client, GET("/patient"));
+    reset_client(client);
+    CHECK(laters[0].gone == 1 && laters[0].finished == 0);
+    respond_abandon(laters[0].exchange);
+    turns(4);
+    CHECK(response_count(0) == 1);
+    CHECK(counter_read(&service.loop.counters.connections_open) == 0);
     finish();
 }
 
@@ -637,6 +746,11 @@ static const struct test_case CASES[] = {
     CASE(an_answer_wakes_the_loop),
     CASE(a_client_that_leaves_is_told_once),
     CASE(a_client_that_closes_is_told_once),
+    CASE(a_patient_endpoint_is_told_what_is_known),
+    CASE(a_client_that_finished_and_then_left_is_told_both),
+    CASE(who_is_taken_to_be_gone_is_sent_nothing_more),
+    CASE(an_answer_that_is_abandoned_is_cut),
+    CASE(one_that_is_abandoned_may_have_left_before),
     CASE(a_client_that_only_finished_sending_gets_its_answer),
     CASE(the_answer_to_a_client_that_left_is_dropped),
     CASE(many_clients_leave_before_their_answers),

@@ -1,9 +1,10 @@
-"""python -m tests.soak [--requests N] [--threads N] [--idle N] [--hand-overs N]
-                     [--programs N]
-
-Prints what the server holds as the requests go by, what an idle connection costs, and
+"""Prints what the server holds as requests go by, what an idle connection costs, and
 what is held as loops change threads and as CGI programs come and go. Exit status 1 if
-memory grew over the second half, or an idle connection is dear.
+memory grew over the second half, or an idle connection is dear; an assertion if a
+descriptor or a process is left. Each part is left out with 0, so 10,000 CGI programs
+and nothing else are
+
+    python -m tests.soak --requests 0 --idle 0 --hand-overs 0 --programs 10000
 """
 
 from __future__ import annotations
@@ -25,12 +26,21 @@ IDLE_BYTES_MAX = 1024
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.soak")
-    parser.add_argument("--requests", type=int, default=1_000_000)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--idle", type=int, default=10_000)
-    parser.add_argument("--hand-overs", type=int, default=100_000)
-    parser.add_argument("--programs", type=int, default=10_000)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.soak",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+    def add(name: str, default: int, what: str) -> None:
+        text = f"{what} (default: {default:,})"
+        parser.add_argument(name, type=int, default=default, metavar="N", help=text)
+
+    add("--requests", 1_000_000, "requests of every kind")
+    add("--threads", 2, "loops that answer them")
+    add("--idle", 10_000, "connections that are idle at once")
+    add("--hand-overs", 100_000, "times that a loop changes threads")
+    add("--programs", 10_000, "CGI programs, shell scripts and warm Python scripts")
     options = parser.parse_args()
     passed = True
     if options.requests:
@@ -90,14 +100,13 @@ def _programs(count: int) -> bool:
     def say(look: ProgramLook) -> None:
         print(
             f"{look.programs:>10} programs {look.resident_bytes // 1024:>8} KiB "
-            f"resident {look.children:>4} processes {look.descriptors:>4} descriptors",
+            f"resident {look.processes:>4} processes {look.descriptors:>4} descriptors",
             flush=True,
         )
 
     with tempfile.TemporaryDirectory() as folder:
         looks = run_programs(Path(folder), count, say)
-    grew = not _has_not_grown([look.resident_bytes for look in looks])
-    return not grew and all(look.children == 0 for look in looks)
+    return _has_not_grown([look.resident_bytes for look in looks])
 
 
 def _has_not_grown(resident_bytes: list[int]) -> bool:
