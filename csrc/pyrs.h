@@ -66,6 +66,7 @@ struct pyrs_settings {
     uint32_t thread_count;   /* event-loop threads, 1-1024 */
     uint32_t listen_backlog; /* connections the kernel queues for accept */
     bool tcp_nodelay;
+    bool sendfile;           /* else bytes of files are copied */
     const char *server_name; /* of the Server header; "" sends none. Copied */
 
     uint32_t request_line_bytes_max; /* past it: 414 */

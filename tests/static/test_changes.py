@@ -137,9 +137,14 @@ def test_a_new_file_is_there_at_once(server: RunningServer) -> None:
 # ---- while they are sent ----
 
 
+@pytest.fixture(params=[True, False], ids=["sendfile", "copied"])
+def sending(serve: Serve, request: pytest.FixtureRequest) -> RunningServer:
+    return serve("", {"/": {"static": "."}}, sendfile=request.param)
+
+
 @pytest.fixture
-def large(server: RunningServer) -> Path:
-    path = server.folder / "huge"
+def large(sending: RunningServer) -> Path:
+    path = sending.folder / "huge"
     path.write_bytes(b"a" * (30 * MIB))
     return path
 
@@ -185,9 +190,9 @@ def rewrite_as_large_in_the_past(path: Path) -> None:
     ],
 )
 def test_a_file_that_is_written_to_meanwhile_cuts_the_connection(
-    server: RunningServer, large: Path, change: Callable[[Path], None]
+    sending: RunningServer, large: Path, change: Callable[[Path], None]
 ) -> None:
-    with begin(server) as client:
+    with begin(sending) as client:
         change(large)
         received = len(client.unread)
         try:
@@ -196,8 +201,8 @@ def test_a_file_that_is_written_to_meanwhile_cuts_the_connection(
         except ConnectionError:
             pass
         assert received < 30 * MIB
-    server.expect_log("a file changed or could not be read while it was being sent")
-    answer = server.ask(get("/huge"))
+    sending.expect_log("a file changed or could not be read while it was being sent")
+    answer = sending.ask(get("/huge"))
     assert answer.body == large.read_bytes()
 
 
@@ -233,10 +238,10 @@ def change_group(path: Path) -> None:
     "change", [put_another_there, remove, link, change_mode, change_group]
 )
 def test_a_file_that_is_not_written_to_meanwhile_is_sent_as_it_was(
-    server: RunningServer, large: Path, change: Callable[[Path], None]
+    sending: RunningServer, large: Path, change: Callable[[Path], None]
 ) -> None:
     before = large.stat().st_ctime_ns
-    with begin(server) as client, large.open("rb") as file:
+    with begin(sending) as client, large.open("rb") as file:
         wait_for_the_clock_of(large)
         change(large)
         assert os.fstat(file.fileno()).st_ctime_ns > before
