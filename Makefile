@@ -34,7 +34,7 @@ SANITIZED = $(wildcard $(addprefix tests/,unit corpus core http static wsgi cgi)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help run test test-all lint types warnings warnings-gcc warnings-clang format sanitize sanitized fuzz bench \
+.PHONY: help run test test-all lint types warnings warnings-gcc warnings-clang format screenshots sanitize sanitized fuzz bench \
 	bench-peers wheel clean
 
 help: ## this list
@@ -83,6 +83,9 @@ format: $(MADE)/lint ## rewrite the sources in the format that lint wants
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	$(BIN)/clang-format -i $(C_FILES)
+
+screenshots: $(MADE)/package $(MADE)/test ## build/screenshots/: the page of a folder in a browser, to look at
+	PYRS_SCREENSHOTS=build/screenshots $(BIN)/python -m pytest tests/static/test_listing.py -k screenshot
 
 sanitize: ## all tests of C code under ASan and UBSan, assertions on
 	@tools/system_packages.sh $(PYTHON) build sanitize

@@ -66,6 +66,7 @@ struct pyrs_settings {
     uint32_t thread_count;   /* event-loop threads, 1-1024 */
     uint32_t listen_backlog; /* connections the kernel queues for accept */
     bool tcp_nodelay;
+    bool sendfile;           /* else bytes of files are copied */
     const char *server_name; /* of the Server header; "" sends none. Copied */
 
     uint32_t request_line_bytes_max; /* past it: 414 */
@@ -335,7 +336,7 @@ struct pyrs_endpoint *pyrs_endpoint_cgi(const struct pyrs_cgi_settings *settings
 struct pyrs_file {
     int descriptor;         /* open for reading, a regular file; the core closes it */
     struct pyrs_slice etag; /* as in the header, with its quotes; empty (or not valid):
-                               made from size, time and inode */
+                               made from size, times and inode */
     bool is_plain; /* a part of it is the body, and nothing else: no condition or range
                       is looked at */
     uint64_t offset, length; /* which part, if is_plain */

@@ -17,18 +17,20 @@ static uint64_t mix(uint64_t bits)
     return bits ^ bits >> 31;
 }
 
-/* Time and inode are mixed: a tag ought to tell clients nothing about the file system.
- * As long as the inode stays, no two times give the same tag. */
+/* Times and inode are mixed: a tag ought to tell clients nothing about the file system.
+ * As long as the inode and one of the times stay, no two values of the other time give
+ * the same tag. */
 size_t entity_tag_write(const struct file_state *state, slice coding,
                         char out[ENTITY_TAG_BYTES_MAX])
 {
+    uint64_t mixed = mix(mix(state->inode) ^ (uint64_t)state->modified_ns);
     char *end = out;
 
     assert(coding.length <= CODING_NAME_BYTES_MAX);
     *end++ = '"';
     end = write_hex(end, state->bytes);
     *end++ = '-';
-    end = write_hex(end, mix(mix(state->inode) ^ (uint64_t)state->modified_ns));
+    end = write_hex(end, mix(mixed ^ (uint64_t)state->changed_ns));
     if (coding.length > 0) {
         *end++ = '-';
         memcpy(end, coding.bytes, coding.length);

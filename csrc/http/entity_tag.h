@@ -2,8 +2,8 @@
  * or W/"xyzzy" for one that says only "means the same".
  *
  * A file's tag is made from what its file system knows of it, without reading it: two
- * states of a file differ in size, time or inode. Tags are kept as they stand in a
- * header, quotes and W/ included.
+ * states of a file differ in size, inode, or one of its times. Tags are kept as they
+ * stand in a header, quotes and W/ included.
  */
 #ifndef PYRS_HTTP_ENTITY_TAG_H
 #define PYRS_HTTP_ENTITY_TAG_H
@@ -12,8 +12,15 @@
 
 struct file_state {
     uint64_t bytes;
-    int64_t modified_ns; /* since 1970 */
+    int64_t modified_ns; /* since 1970; may be set to anything, by cp -p and rsync */
+    int64_t changed_ns;  /* of the content, or of what follows but the inode; is never
+                            set, so it tells of writes that set the other one back */
     uint64_t inode;
+    /* Not in the tag. They tell why changed_ns is another, and a device has another
+     * number when the machine was started anew. */
+    uint64_t device;
+    uint64_t links;
+    uint32_t mode, owner, group;
 };
 
 enum { CODING_NAME_BYTES_MAX = 16, ENTITY_TAG_BYTES_MAX = 64 };

@@ -13,7 +13,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "file_state.h"
 #include "send_file.h"
 
 /* Segments that one system call takes. */
@@ -422,8 +421,9 @@ static ssize_t send_memory(struct connection *connection)
 static ssize_t send_file_part(struct connection *connection, const struct segment *part,
                               size_t *budget)
 {
-    const struct sent_file *file = part->owner;
-    size_t length = part->length < *budget ? part->length : *budget;
+    bool copies = !connection->loop->settings.sendfile;
+    size_t length_max = copies && *budget > SEND_COPY_BYTES ? SEND_COPY_BYTES : *budget;
+    size_t length = part->length < length_max ? part->length : length_max;
     ssize_t n;
 
     if (length == 0) {
@@ -432,12 +432,8 @@ static ssize_t send_file_part(struct connection *connection, const struct segmen
     }
     if (length > UNSENT_BYTES_MAX && !connection->sends_files)
         expect_files(connection, true);
-    /* The last bytes do not leave if those before them may have been of another state:
-     * the client would take all of them for one file. */
-    if (length == part->length && !file_state_holds(&file->state, file->descriptor))
-        n = 0;
-    else
-        n = send_file(connection->fd, file->descriptor, part->offset, length);
+    n = copies ? send_file_copy(connection->fd, part, length)
+               : send_file(connection->fd, part, length);
     if (n == 0 || (n < 0 && errno == EIO)) {
         /* Nothing that could follow is what the head has promised. */
         connection->file_failed = true;

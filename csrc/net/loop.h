@@ -79,6 +79,7 @@ struct loop_settings {
     uint32_t linger_timeout_ms;
     size_t input_bytes_max; /* most that received() may leave unconsumed */
     bool tcp_nodelay;
+    bool sendfile; /* else bytes of files are copied */
 };
 
 struct loop {

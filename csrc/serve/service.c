@@ -29,6 +29,7 @@ bool service_init(struct service *service, const struct site *site, int *code)
         .linger_timeout_ms = LINGER_TIMEOUT_MS,
         .input_bytes_max = settings->head_bytes_max,
         .tcp_nodelay = settings->tcp_nodelay,
+        .sendfile = settings->sendfile,
     };
 
     service->site = site;

@@ -39,6 +39,7 @@ void pyrs_settings_init(struct pyrs_settings *settings)
         .thread_count = THREADS,
         .listen_backlog = LISTEN_BACKLOG,
         .tcp_nodelay = true,
+        .sendfile = true,
         .server_name = "pyrs",
         .request_line_bytes_max = REQUEST_LINE_BYTES,
         .head_bytes_max = HEAD_BYTES,

@@ -12,29 +12,23 @@
  * than that when it is read may be written to again and show the same time. */
 enum { CLOCK_GRAIN_SECONDS = 2 };
 
-static bool times_equal(struct timespec a, struct timespec b)
-{
-    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
-}
-
-/* The time of change tells of writes whose time was set back (cp -p, rsync). */
-static bool facts_equal(const struct stat *a, const struct stat *b)
-{
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
-           a->st_size == b->st_size && times_equal(a->st_mtim, b->st_mtim) &&
-           times_equal(a->st_ctim, b->st_ctim);
-}
-
 static bool is_young(const struct stat *facts, int64_t now)
 {
     return facts->st_mtim.tv_sec + CLOCK_GRAIN_SECONDS >= now ||
            facts->st_ctim.tv_sec + CLOCK_GRAIN_SECONDS >= now;
 }
 
-/* All of it, and nothing else: false if it is not what its facts say. */
-static bool read_bytes(int descriptor, const struct stat *facts, char *out)
+static bool is_of(const struct file_state *state, const struct stat *facts)
 {
-    size_t length = (size_t)facts->st_size, done = 0;
+    struct file_state other = file_state_of(facts);
+
+    return file_state_equal(state, &other);
+}
+
+/* All of it, and nothing else: false if it is not what its state says. */
+static bool read_bytes(int descriptor, const struct file_state *state, char *out)
+{
+    size_t length = (size_t)state->bytes, done = 0;
     struct stat after;
 
     while (done < length) {
@@ -46,7 +40,7 @@ static bool read_bytes(int descriptor, const struct stat *facts, char *out)
             return false;
         done += (size_t)n;
     }
-    return fstat(descriptor, &after) == 0 && facts_equal(facts, &after);
+    return fstat(descriptor, &after) == 0 && is_of(state, &after);
 }
 
 /* The head of a 200, at `start`, where there is room for it. Its own lines come last.
@@ -91,7 +85,7 @@ static struct stored_file *allocate(const struct stat *facts,
         memcpy(brought, head->lines.bytes, head->lines.length);
     response.fields.bytes = brought;
     *stored = (struct stored_file){
-        .facts = *facts,
+        .state = file_state_of(facts),
         .content_type = head->content_type,
         .length = (uint64_t)facts->st_size,
         .memory_bytes = memory,
@@ -119,7 +113,7 @@ struct stored_file *stored_file_new(int descriptor, const struct stat *facts,
     stored->may_be_stale = is_young(facts, head->now);
     if (!small)
         return stored;
-    if (!read_bytes(descriptor, facts, room_for_bytes(stored))) {
+    if (!read_bytes(descriptor, &stored->state, room_for_bytes(stored))) {
         free(stored);
         return NULL;
     }
@@ -131,13 +125,11 @@ struct stored_file *stored_file_new(int descriptor, const struct stat *facts,
 bool stored_file_settle(struct stored_file *stored, int descriptor,
                         struct output_store *store)
 {
-    struct file_state state = file_state_of(&stored->facts);
-
     if (stored->bytes) {
         close(descriptor);
         return true;
     }
-    stored->file = sent_file_new(store, descriptor, &state);
+    stored->file = sent_file_new(store, descriptor, &stored->state);
     if (stored->file)
         return true;
     free(stored);
@@ -159,7 +151,7 @@ bool stored_file_holds(const struct stored_file *stored)
 
 bool stored_file_is_of(const struct stored_file *stored, const struct stat *facts)
 {
-    if (!facts_equal(&stored->facts, facts))
+    if (!is_of(&stored->state, facts))
         return false;
     /* An open file is looked at anew whenever it is sent. */
     return !stored->may_be_stale || !stored->bytes;

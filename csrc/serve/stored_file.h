@@ -18,7 +18,7 @@
 enum { STORED_BYTES_MAX = 16 * 1024 };
 
 struct stored_file {
-    struct stat facts;  /* of what was read */
+    struct file_state state; /* of what was read */
     bool may_be_stale;  /* it was written to so short a time before that its time would
                            not tell a later write */
     slice content_type; /* the endpoint's */

@@ -27,6 +27,7 @@ class Settings(CData):
     thread_count: int
     listen_backlog: int
     tcp_nodelay: bool
+    sendfile: bool
     server_name: CData
     request_line_bytes_max: int
     head_bytes_max: int

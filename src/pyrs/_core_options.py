@@ -55,6 +55,7 @@ def new_server(settings: Settings, error: Error) -> ServerPointer:
     core.thread_count = settings.thread_count
     core.listen_backlog = settings.listen_backlog
     core.tcp_nodelay = settings.tcp_nodelay
+    core.sendfile = settings.sendfile
     core.server_name = held.text(settings.server_name)
     core.request_line_bytes_max = limits.request_line
     core.head_bytes_max = limits.head

@@ -58,6 +58,8 @@ COMPRESSIBLE: Final = frozenset(
         "application/n-triples",
         "application/postscript",
         "application/rtf",
+        "application/sql",
+        "application/toml",
         "application/trig",
         "application/vnd.apple.mpegurl",
         "application/vnd.ms-fontobject",

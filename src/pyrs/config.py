@@ -274,6 +274,16 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
             "leaves in two writes may wait 40 ms for the client's acknowledgement."
         ),
     ] = True
+    sendfile: Annotated[
+        bool,
+        Meta(
+            description="Files over 16 KiB are sent from the system's cache, without a "
+            "copy. False: their bytes are copied, which costs processor time; for "
+            "files that are overwritten in place, since what waits for its client "
+            "changes with them otherwise, and for file systems on which sendfile "
+            "misbehaves."
+        ),
+    ] = True
     handoff_after: Annotated[
         float,
         Meta(

@@ -49,7 +49,7 @@ def test_a_file_with_routes_only_has_the_defaults(read: Reader) -> None:
     assert project == Project(modules=project.modules)
     assert (project.http_listen_address, project.http_listen_port) == ("0.0.0.0", 8094)
     assert (project.thread_count, project.listen_backlog) == (2, 1024)
-    assert project.tcp_nodelay
+    assert (project.tcp_nodelay, project.sendfile) == (True, True)
 
 
 def test_every_key_is_read(read: Reader) -> None:
@@ -59,6 +59,7 @@ def test_every_key_is_read(read: Reader) -> None:
           "$schema": "./project.schema.json",
           "http_listen_address": "::1", "http_listen_port": 0,
           "thread_count": 3, "listen_backlog": 5, "tcp_nodelay": false,
+          "sendfile": false,
           "server_name": "", "access_log": true, "log": "a.log", "log_level": "info",
           "handoff_after": 0, "handler_threads": 1,
           "trusted_proxies": ["10.0.0.0/8", "unix"],
@@ -102,6 +103,7 @@ def test_every_key_is_read(read: Reader) -> None:
     assert project.timeouts == Timeouts(
         head=1.0, body=2.5, idle=0.0, send=4.0, stop=5.0, handler=6.0
     )
+    assert (project.tcp_nodelay, project.sendfile) == (False, False)
     assert (project.handoff_after, project.handler_threads) == (0.0, 1)
     assert project.trusted_proxies == ["10.0.0.0/8", "unix"]
     assert project.errors == file.error_handlers
@@ -146,6 +148,7 @@ def test_all_faults_are_told_at_once(faults: Faults) -> None:
         ('"thread_count": 2.5', "found 2.5, expected a whole number from 1 to 1024"),
         ('"thread_count": true', "found true, expected a whole number from 1 to 1024"),
         ('"thread_count": 0', "found 0, expected a whole number from 1 to 1024"),
+        ('"sendfile": "off"', 'found "off", expected true or false'),
         ('"tcp_nodelay": 1', "found 1, expected true or false"),
         ('"http_listen_address": ""', 'found "", expected text that is not empty'),
         ('"http_listen_address": null', "found null, expected text that is not empty"),

@@ -122,6 +122,7 @@ static void start(void)
         .send_timeout_ms = 30000,
         .linger_timeout_ms = 1000,
         .input_bytes_max = 4096,
+        .sendfile = true,
     };
     uv_loop_t first;
     int code;
@@ -483,6 +484,93 @@ static void without_sendfile_a_file_is_read_and_sent(void)
     finish();
 }
 
+/* As long ago that whatever is written now has another time. */
+static void age(int file)
+{
+    CHECK(futimens(file, (struct timespec[2]){{1000, 0}, {1000, 0}}) == 0);
+}
+
+static void overwrite(int file)
+{
+    static char other[LARGE_BYTES];
+    struct stat facts;
+
+    memset(other, 'x', sizeof other);
+    CHECK(fstat(file, &facts) == 0);
+    CHECK(pwrite(file, other, (size_t)facts.st_size, 0) == facts.st_size);
+}
+
+static void what_was_copied_stays_what_it_was(void)
+{
+    static struct answers answers;
+    int file, client;
+
+    start();
+    loop.settings.sendfile = false;
+    file = make_file(LARGE_BYTES);
+    client = connect_client();
+    append_file(file, 0, SEVERAL_BYTES);
+    turns(1);
+    overwrite(file);
+    CHECK(ftruncate(file, 1000) == 0); /* within a page */
+    listen_to(client, &answers);
+    expect(&answers, content, SEVERAL_BYTES);
+    CHECK(answers.length == 0 && !answers.ended);
+    close(client);
+    close(file);
+    finish();
+}
+
+static void copies_of_two_states_are_not_sent_as_one(void)
+{
+    static struct answers answers;
+    int file, client;
+    uint64_t sent;
+
+    start();
+    loop.settings.sendfile = false;
+    file = make_file(LARGE_BYTES);
+    age(file);
+    client = connect_client();
+    append_file(file, 0, LARGE_BYTES);
+    turns(4);
+    sent = counter_read(&loop.counters.bytes_sent);
+    CHECK(sent > 0 && sent < LARGE_BYTES);
+    overwrite(file);
+    listen_to(client, &answers);
+    CHECK(answers.ended && answers.length < LARGE_BYTES && file_failed);
+    expect(&answers, content, sent);
+    close(client);
+    close(file);
+    finish();
+}
+
+static void without_sendfile_a_reader_that_stops_holds_a_descriptor(void)
+{
+    static struct answers answers;
+    int file, client;
+    uint64_t allocations;
+
+    start();
+    loop.settings.sendfile = false;
+    file = make_file(LARGE_BYTES);
+    client = connect_client();
+    append_text("head ");
+    append_file(file, 1, LARGE_BYTES - 1);
+    append_text(" next");
+    turns(20);
+    allocations = counter_read(&loop.counters.allocations);
+    CHECK(opened_last->paused && opened_last->output.bytes > 0);
+    listen_to(client, &answers);
+    expect_text(&answers, "head ");
+    expect(&answers, content + 1, LARGE_BYTES - 1);
+    expect_text(&answers, " next");
+    CHECK(counter_read(&loop.counters.allocations) == allocations);
+    close(client);
+    close(file);
+    finish();
+}
+
 static void *read_all(void *context)
 {
     static char bytes[256 * 1024];
@@ -495,13 +583,14 @@ static void *read_all(void *context)
     return length == LARGE_BYTES ? context : NULL;
 }
 
-static void however_fast_a_client_reads_others_have_their_turns(void)
+static void read_fast(bool with_sendfile)
 {
     int file, client;
     pthread_t reader;
     void *all;
 
     start();
+    loop.settings.sendfile = with_sendfile;
     file = make_file(LARGE_BYTES);
     client = connect_client();
     CHECK(fcntl(client, F_SETFL, 0) == 0); /* waits for bytes, in its thread */
@@ -517,6 +606,16 @@ static void however_fast_a_client_reads_others_have_their_turns(void)
     close(client);
     close(file);
     finish();
+}
+
+static void however_fast_a_client_reads_others_have_their_turns(void)
+{
+    read_fast(true);
+}
+
+static void and_have_them_when_files_are_copied(void)
+{
+    read_fast(false);
 }
 
 struct test_case {
@@ -537,7 +636,11 @@ static const struct test_case CASES[] = {
     CASE(a_client_that_is_gone_ends_its_connection_and_nothing_else),
     CASE(who_keeps_sigpipe_blocked_finds_it_blocked),
     CASE(without_sendfile_a_file_is_read_and_sent),
+    CASE(what_was_copied_stays_what_it_was),
+    CASE(copies_of_two_states_are_not_sent_as_one),
+    CASE(without_sendfile_a_reader_that_stops_holds_a_descriptor),
     CASE(however_fast_a_client_reads_others_have_their_turns),
+    CASE(and_have_them_when_files_are_copied),
 };
 
 int main(int count, char **arguments)

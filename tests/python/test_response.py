@@ -107,6 +107,75 @@ def test_a_file_s_media_type_is_that_of_its_extension(
     assert response.content_type == media_type
 
 
+@pytest.mark.parametrize(
+    ("extensions", "media_type"),
+    [  # on whichever version of Python
+        ("json map", "application/json"),
+        ("geojson", "application/geo+json"),
+        ("md markdown", "text/markdown"),
+        ("toml", "application/toml"),
+        ("yaml yml", "application/yaml"),
+        ("txt log srt", "text/plain"),
+        ("vtt", "text/vtt"),
+        ("ics", "text/calendar"),
+        ("rtf", "text/rtf"),
+        ("xhtml", "application/xhtml+xml"),
+        ("atom", "application/atom+xml"),
+        ("js mjs", "text/javascript"),
+        ("wasm", "application/wasm"),
+        ("webmanifest", "application/manifest+json"),
+        ("avif", "image/avif"),
+        ("webp", "image/webp"),
+        ("bmp", "image/bmp"),
+        ("apng", "image/apng"),
+        ("jxl", "image/jxl"),
+        ("ogg oga opus", "audio/ogg"),
+        ("ogv", "video/ogg"),
+        ("flac", "audio/flac"),
+        ("m4a", "audio/mp4"),
+        ("m4v mp4", "video/mp4"),
+        ("mka", "audio/matroska"),
+        ("mkv", "video/matroska"),
+        ("weba", "audio/webm"),
+        ("webm", "video/webm"),
+        ("m3u8", "application/vnd.apple.mpegurl"),
+        ("mpd", "application/dash+xml"),
+        ("ts", "video/mp2t"),
+        ("m4s", "video/iso.segment"),
+        ("woff", "font/woff"),
+        ("woff2", "font/woff2"),
+        ("otf", "font/otf"),
+        ("ttf", "font/ttf"),
+        ("7z", "application/x-7z-compressed"),
+        ("rar", "application/vnd.rar"),
+        ("zst", "application/zstd"),
+        ("epub", "application/epub+zip"),
+        ("odt", "application/vnd.oasis.opendocument.text"),
+        (
+            "docx",
+            "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        ),
+        (
+            "xlsx",
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        ),
+        ("glb", "model/gltf-binary"),
+        ("sqlite", "application/vnd.sqlite3"),
+        ("nt", "application/n-triples"),
+        ("nq", "application/n-quads"),
+        ("trig", "application/trig"),
+        ("ttl", "text/turtle"),
+        ("n3", "text/n3"),
+        ("rst", "text/x-rst"),
+    ],
+)
+def test_common_extensions_have_the_same_type_everywhere(
+    extensions: str, media_type: str
+) -> None:
+    for extension in extensions.split():
+        assert Response.file(f"name.{extension}").content_type == media_type
+
+
 def test_a_file_is_named_by_any_path_and_not_opened() -> None:
     assert Response.file(Path("/no/such/file.txt")).body.path == "/no/such/file.txt"
 

@@ -203,6 +203,7 @@ def test_the_defaults_are_those_of_the_core() -> None:
             thread_count=core.thread_count,
             listen_backlog=core.listen_backlog,
             tcp_nodelay=core.tcp_nodelay,
+            sendfile=core.sendfile,
             server_name=ffi.string(core.server_name).decode(),
             access_log=core.access_log,
             log="" if core.log_path == ffi.NULL else "set",

@@ -45,6 +45,19 @@ def rewrite_in_the_past(path: Path, data: bytes) -> None:
 CHANGES = [rewrite, replace, rewrite_in_the_past]
 
 
+def wait_for_the_clock_of(path: Path) -> None:
+    """Until the file system gives other times than the file's, which the server can
+    tell a change by; its clock goes on a few times in a hundredth of a second."""
+    other = path.with_name("clock")
+
+    def has_gone_on() -> bool:
+        other.write_bytes(b"")
+        return other.stat().st_ctime_ns > path.stat().st_ctime_ns
+
+    wait_until(has_gone_on)
+    other.unlink()
+
+
 @pytest.mark.parametrize("name", ["small", "large"])
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_changed_file_is_noticed_within_a_second(
@@ -66,6 +79,26 @@ def test_a_changed_file_is_noticed_within_a_second(
             wait_until(partial(is_body, new))
             # The second is the server's; the rest is this machine's.
             assert time.monotonic() - changed < 20
+
+
+@pytest.mark.parametrize("name", ["small", "large"])
+def test_a_tag_is_of_one_content_whatever_its_time(
+    server: RunningServer, name: str
+) -> None:
+    path = server.folder / name
+    with server.connect() as client:
+        tag = client.ask(get(f"/{name}"))["ETag"]
+        kept, part = f"If-None-Match: {tag}", "Range: bytes=2-"
+        assert client.ask(get(f"/{name}", kept)).status == 304
+        assert client.ask(get(f"/{name}", part, f"If-Range: {tag}")).status == 206
+        modified = path.stat().st_mtime_ns
+        wait_for_the_clock_of(path)
+        rewrite_in_the_past(path, content(name, b"other"))
+        assert path.stat().st_mtime_ns == modified
+        wait_until(lambda: client.ask(get(f"/{name}", kept)).status == 200)
+        answer = client.ask(get(f"/{name}", part, f"If-Range: {tag}"))
+        assert (answer.status, answer.body) == (200, content(name, b"other"))
+        assert answer["ETag"] != tag
 
 
 @pytest.mark.parametrize("name", ["small", "large"])
@@ -104,9 +137,14 @@ def test_a_new_file_is_there_at_once(server: RunningServer) -> None:
 # ---- while they are sent ----
 
 
+@pytest.fixture(params=[True, False], ids=["sendfile", "copied"])
+def sending(serve: Serve, request: pytest.FixtureRequest) -> RunningServer:
+    return serve("", {"/": {"static": "."}}, sendfile=request.param)
+
+
 @pytest.fixture
-def large(server: RunningServer) -> Path:
-    path = server.folder / "huge"
+def large(sending: RunningServer) -> Path:
+    path = sending.folder / "huge"
     path.write_bytes(b"a" * (30 * MIB))
     return path
 
@@ -137,13 +175,24 @@ def rewrite_larger(path: Path) -> None:
     path.write_bytes(b"b" * (31 * MIB))
 
 
+def rewrite_as_large_in_the_past(path: Path) -> None:
+    rewrite_in_the_past(path, b"b" * (30 * MIB))
+
+
 @pytest.mark.parametrize(
-    "change", [truncate, truncate_and_grow, overwrite, rewrite_larger]
+    "change",
+    [
+        truncate,
+        truncate_and_grow,
+        overwrite,
+        rewrite_larger,
+        rewrite_as_large_in_the_past,
+    ],
 )
 def test_a_file_that_is_written_to_meanwhile_cuts_the_connection(
-    server: RunningServer, large: Path, change: Callable[[Path], None]
+    sending: RunningServer, large: Path, change: Callable[[Path], None]
 ) -> None:
-    with begin(server) as client:
+    with begin(sending) as client:
         change(large)
         received = len(client.unread)
         try:
@@ -152,16 +201,50 @@ def test_a_file_that_is_written_to_meanwhile_cuts_the_connection(
         except ConnectionError:
             pass
         assert received < 30 * MIB
-    server.expect_log("a file changed or could not be read while it was being sent")
-    answer = server.ask(get("/huge"))
+    sending.expect_log("a file changed or could not be read while it was being sent")
+    answer = sending.ask(get("/huge"))
     assert answer.body == large.read_bytes()
 
 
-def test_a_file_that_is_replaced_meanwhile_is_sent_as_it_was(
-    server: RunningServer, large: Path
+def put_another_there(path: Path) -> None:
+    replace(path, b"b" * 100)
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def link(path: Path) -> None:
+    path.with_name("another name").hardlink_to(path)
+
+
+def change_mode(path: Path) -> None:
+    path.chmod(0o604)
+
+
+def change_group(path: Path) -> None:
+    """The owner is root's to change, the group that of a user who has several."""
+    facts = path.stat()
+    others = [group for group in os.getgroups() if group != facts.st_gid]
+    if os.geteuid() == 0:
+        os.chown(path, facts.st_uid, facts.st_gid + 1)
+    elif others:
+        os.chown(path, facts.st_uid, others[0])
+    else:
+        pytest.skip("a user of one group can give a file to no other")
+
+
+@pytest.mark.parametrize(
+    "change", [put_another_there, remove, link, change_mode, change_group]
+)
+def test_a_file_that_is_not_written_to_meanwhile_is_sent_as_it_was(
+    sending: RunningServer, large: Path, change: Callable[[Path], None]
 ) -> None:
-    with begin(server) as client:
-        replace(large, b"b" * 100)
+    before = large.stat().st_ctime_ns
+    with begin(sending) as client, large.open("rb") as file:
+        wait_for_the_clock_of(large)
+        change(large)
+        assert os.fstat(file.fileno()).st_ctime_ns > before
         assert client.response().body == b"a" * (30 * MIB)
 
 

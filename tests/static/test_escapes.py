@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit import RunningServer, Serve, get
+from tests.kit.folder_page import read_folder_page
 
 Site = tuple[RunningServer, Path]
 
@@ -71,8 +72,6 @@ def escapes(site: Site) -> Iterator[Site]:
         (root / name).symlink_to(target)
     (root / "link-absolute-inside").symlink_to(root / "file.txt")
     os.mkfifo(root / "fifo")
-    if os.geteuid() == 0:
-        os.mknod(root / "device", 0o20666, os.makedev(1, 5))  # /dev/zero
     with socket.socket(socket.AF_UNIX) as listener:
         here = os.open(".", os.O_RDONLY)  # the path may be too long for an address
         try:
@@ -118,6 +117,17 @@ def test_no_hostile_path_leads_anywhere(escapes: Site) -> None:
             elif expected == 404:
                 assert client.response().body == b"this is file.txt"
     assert wrong == []
+
+
+def test_a_device_in_the_folder_is_no_file(escapes: Site) -> None:
+    server, root = escapes
+    try:
+        os.mknod(root / "device", 0o20666, os.makedev(1, 5))  # /dev/zero
+    except PermissionError:
+        pytest.skip("whoever runs this may not make device files")
+    (root / "link-to-device-inside").symlink_to("device")
+    for path in ("/device", "/device/", "/link-to-device-inside"):
+        assert server.ask(get(path)).status == 404
 
 
 @pytest.mark.parametrize(
@@ -172,3 +182,28 @@ def test_links_that_lead_out_are_followed_where_that_is_asked_for(
         "/..%2foutside.txt": 404,
     }.items():
         assert server.ask(get(path)).status == status
+
+
+@pytest.mark.parametrize("device", ["null", "zero", "full", "urandom", "ptmx"])
+def test_a_device_that_a_followed_link_leads_to_is_no_file(
+    serve: Serve, tmp_path: Path, device: str
+) -> None:
+    """It needs no rights to lead there: the server itself has to look at what it is."""
+    path = Path("/dev", device)
+    if not path.is_char_device():
+        pytest.skip(f"there is no device {path} here")
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/link").symlink_to(path)
+    (tmp_path / "root/null.txt").symlink_to("link")
+    (tmp_path / "root/dev").symlink_to("/dev")
+    (tmp_path / "root/file").write_text("a file")
+    root = str(tmp_path / "root")
+    entry = {"static": root, "follow_symlinks": True, "listing": True}
+    server = serve("", {"/": entry})
+    with server.connect() as client:
+        for name in ("link", "null.txt", f"dev/{device}"):
+            for method in ("GET", "HEAD"):
+                assert client.ask(get(f"/{name}", method=method)).status == 404
+        page = read_folder_page(client.ask(get("/")).body)
+        assert page.names == [b"dev", b"file"]
+        assert client.ask(get("/file")).body == b"a file"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit import Response, RunningServer, get, running_server
+from tests.kit import Response, RunningServer, Serve, get, running_server
 
 FILES = {
     "index.html": b"<title>home</title>",
@@ -101,6 +101,38 @@ def test_a_folder_without_its_slash_is_redirected(server: RunningServer) -> None
 def test_other_methods_are_refused(server: RunningServer) -> None:
     answer = server.ask(get("/a.txt", "Content-Length: 0", method="POST"))
     assert (answer.status, answer["Allow"]) == (405, "GET, HEAD, OPTIONS")
+
+
+@pytest.mark.parametrize("sendfile", [True, False])
+def test_a_file_of_gigabytes_has_its_length_and_its_ranges(
+    serve: Serve, tmp_path: Path, sendfile: bool
+) -> None:
+    """More than 32 bits can count; its blocks are holes."""
+    size, at = 5_000_000_000, 3_000_000_000
+    told = bytes(range(251)) * 400  # more than is read at once
+    with (tmp_path / "huge").open("wb") as file:
+        file.truncate(size)
+        file.seek(at)
+        file.write(told)
+        file.seek(size - 4)
+        file.write(b"last")
+    server = serve("", {"/": {"static": str(tmp_path)}}, sendfile=sendfile)
+    with server.connect() as client:
+        for _ in range(2):
+            head = client.ask(get("/huge", method="HEAD"))
+            assert (head.status, head["Content-Length"]) == (200, str(size))
+            for length in (1, 100, len(told)):
+                last = at + length - 1
+                part = client.ask(get("/huge", f"Range: bytes={at}-{last}"))
+                assert (part.status, part.body) == (206, told[:length])
+                assert part["Content-Range"] == f"bytes {at}-{last}/{size}"
+            end = client.ask(get("/huge", f"Range: bytes={size - 4}-"))
+            assert end.body == client.ask(get("/huge", "Range: bytes=-4")).body
+            assert end.body == b"last"
+            several = client.ask(get("/huge", f"Range: bytes={at}-{at + 9},-4"))
+            assert told[:10] in several.body
+            assert b"\r\n\r\nlast\r\n" in several.body
+            assert client.ask(get("/huge", f"Range: bytes={size}-")).status == 416
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])

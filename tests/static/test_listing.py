@@ -6,14 +6,17 @@ What is in it is tested in tests/unit/test_listing.py.
 import os
 import re
 from collections.abc import Iterator
+from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_from_bytes
 
+import av
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.examples.browser import opened
+from tests.examples.browser import PHONE, opened
 from tests.kit import RunningServer, get, running_server
 from tests.kit.folder_page import FolderPage, read_folder_page
 
@@ -30,8 +33,26 @@ NAMES = {
     b" ": 5,
     b"\\": 6,
 }
+# Of a folder as there are many, for pictures. The time is that of a release.
+RELEASE = {
+    "documentation": None,
+    "wheels": None,
+    "CHANGELOG.md": 11_480,
+    "LICENSE": 1_071,
+    "pyrs-1.2.0-linux-x86_64.tar.gz": 2_738_252,
+    "pyrs-1.2.0-linux-aarch64.tar.gz": 2_690_113,
+    "pyrs-1.2.0.tar.gz": 734_003,
+    "introduction.webm": 48_120_000,
+    "SHA256SUMS": 290,
+}
+RELEASED = 1_726_480_800
 WIDTHS = [360, 1280]
 SCHEMES = ["light", "dark"]
+SCREENS = {
+    "desktop-light": ({"width": 960, "height": 640}, "light"),
+    "desktop-dark": ({"width": 960, "height": 640}, "dark"),
+    "phone": (PHONE, "light"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +69,15 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path = root / "mixed" / os.fsdecode(name)
         path.write_bytes(bytes([65 + at]) * size)
         os.utime(path, (0, 1_700_000_000 + 86_400 * at))
+    (root / "pyrs-1.2.0").mkdir()
+    for at, (shown_name, shown_size) in enumerate(RELEASE.items()):
+        path = root / "pyrs-1.2.0" / shown_name
+        if shown_size is None:
+            path.mkdir()
+        else:
+            with path.open("wb") as file:
+                file.truncate(shown_size)
+        os.utime(path, (0, RELEASED - 3_700 * at))
     (folder / "outside").write_text("secret")
     (root / "links").mkdir()
     (root / "links/stays").symlink_to("../mixed/a.txt")
@@ -290,16 +320,100 @@ def test_a_file_of_any_name_opens_with_a_click(
             assert seen.value.headers["content-length"] == str(NAMES[name])
 
 
+@pytest.mark.parametrize("folder", ["mixed", "pyrs-1.2.0"])
+@pytest.mark.parametrize("screen", SCREENS)
+def test_a_screenshot_shows_every_row_on_the_ground_of_its_scheme(
+    server: RunningServer, browser: Browser, folder: str, screen: str
+) -> None:
+    """`make screenshots` keeps the pictures, so that a person can look at them."""
+    size, scheme = SCREENS[screen]
+    with opened_folder(
+        server, browser, folder, viewport=size, color_scheme=scheme
+    ) as page:
+        png = page.screenshot(full_page=True)
+        if kept := os.environ.get("PYRS_SCREENSHOTS"):
+            Path(kept).mkdir(parents=True, exist_ok=True)
+            Path(kept, f"{folder}-{screen}.png").write_bytes(png)
+        assert faults_of(page, Picture(png), size["width"], scheme) == []
+
+
+@pytest.mark.parametrize(
+    ("style", "fault"),
+    [
+        ("body{visibility:hidden}", "no text"),
+        ("td a{color:transparent!important}", "no text"),
+        ("td a{color:var(--ground)!important}", "no text"),
+        ("tbody tr{background:var(--text)!important}", "the ground is not that"),
+        ("td a{white-space:nowrap!important}", "too wide"),
+    ],
+)
+def test_a_screenshot_of_a_broken_page_is_seen_to_be_one(
+    server: RunningServer, browser: Browser, style: str, fault: str
+) -> None:
+    size, scheme = SCREENS["phone"]
+    with opened_folder(
+        server, browser, "mixed", viewport=size, color_scheme=scheme, bypass_csp=True
+    ) as page:
+        picture = Picture(page.screenshot(full_page=True, style=style))
+        faults = faults_of(page, picture, size["width"], scheme)
+    assert fault in " ".join(faults)
+
+
+def faults_of(page: Page, picture: "Picture", width: int, scheme: str) -> list[str]:
+    """What is wrong in a picture of the whole page."""
+    faults = []
+    ground = rgb(page, "body", "backgroundColor")
+    pixels = picture.part(0, 0, picture.width, picture.height)
+    if (luminance(scaled(ground)) > 0.5) != (scheme == "light"):
+        faults.append(f"the ground is not {scheme}")
+    if pixels.count(ground) < 0.8 * len(pixels):
+        faults.append("the ground is not that of the page")
+    links = page.locator("tbody td a").all()
+    if not links:
+        faults.append("no rows")
+    for element in (*links, page.locator("h1"), *page.locator("th a").all()):
+        box = element.bounding_box()
+        name = element.inner_text().strip()
+        if not box or not name:
+            continue
+        icon = 40 if element in links else 0  # stands before the name
+        text = picture.part(
+            box["x"] + icon, box["y"], box["width"] - icon, box["height"]
+        )
+        # Letters are thin, and have spaces between them.
+        ink = sum(ratio(pixel, ground) >= 3 for pixel in text)
+        if not 8 <= ink < 0.35 * len(text):
+            faults.append(f"no text where {name!r} should be: {ink} of {len(text)}")
+    # What does not fit makes the page wider, or goes on to its edge.
+    edge = picture.part(picture.width - 4, 0, 4, picture.height)
+    if picture.width != width or set(edge) != {ground}:
+        faults.append("too wide")
+    return faults
+
+
 def folder_page(
     server: RunningServer, browser: Browser, *, width: int = 1280, scheme: Any = "light"
 ) -> Any:
-    """The page of the folder with everything in it, in a browser without scripts."""
+    """The page of the folder with everything in it."""
+    size = {"width": width, "height": 800}
+    return opened_folder(server, browser, "mixed", viewport=size, color_scheme=scheme)
+
+
+def opened_folder(
+    server: RunningServer,
+    browser: Browser,
+    folder: str,
+    *,
+    viewport: Any,
+    **options: Any,
+) -> Any:
+    """In a browser without scripts."""
     return opened(
         browser,
-        f"{server.url}/files/mixed/",
-        viewport={"width": width, "height": 800},
-        color_scheme=scheme,
+        f"{server.url}/files/{folder}/",
+        viewport=viewport,
         java_script_enabled=False,
+        **options,
     )
 
 
@@ -311,12 +425,42 @@ def shown(page: Page) -> list[str]:
 # ---- colours ----
 
 
-def colour(page: Page, selector: str, part: str) -> tuple[float, float, float]:
+Pixel = tuple[int, int, int]
+
+
+class Picture:
+    """The pixels of a PNG."""
+
+    def __init__(self, png: bytes) -> None:
+        with av.open(BytesIO(png)) as container:
+            frame = next(container.decode(video=0)).reformat(format="rgb24")
+        self.width, self.height = frame.width, frame.height
+        self._bytes, self._line = bytes(frame.planes[0]), frame.planes[0].line_size
+
+    def part(self, x: float, y: float, width: float, height: float) -> list[Pixel]:
+        pixels: list[Pixel] = []
+        for line in range(int(y), int(y + height)):
+            begin = line * self._line + 3 * int(x)
+            values = iter(self._bytes[begin : begin + 3 * int(width)])
+            pixels += zip(values, values, values, strict=True)
+        return pixels
+
+
+def rgb(page: Page, selector: str, part: str) -> Pixel:
     text = page.locator(selector).first.evaluate(
         "(element, part) => getComputedStyle(element)[part]", part
     )
     red, green, blue = re.findall(r"\d+", text)[:3]
-    return int(red) / 255, int(green) / 255, int(blue) / 255
+    return int(red), int(green), int(blue)
+
+
+def scaled(pixel: Pixel) -> tuple[float, float, float]:
+    red, green, blue = pixel
+    return red / 255, green / 255, blue / 255
+
+
+def colour(page: Page, selector: str, part: str) -> tuple[float, float, float]:
+    return scaled(rgb(page, selector, part))
 
 
 def luminance(parts: tuple[float, float, float]) -> float:
@@ -330,6 +474,11 @@ def luminance(parts: tuple[float, float, float]) -> float:
 
 def contrast(page: Page, selector: str) -> float:
     """Of a text with the ground of the page."""
-    text = luminance(colour(page, selector, "color"))
-    ground = luminance(colour(page, "body", "backgroundColor"))
-    return (max(text, ground) + 0.05) / (min(text, ground) + 0.05)
+    return ratio(rgb(page, selector, "color"), rgb(page, "body", "backgroundColor"))
+
+
+@cache
+def ratio(one: Pixel, other: Pixel) -> float:
+    """WCAG 2.2, contrast ratio."""
+    low, high = sorted((luminance(scaled(one)), luminance(scaled(other))))
+    return (high + 0.05) / (low + 0.05)

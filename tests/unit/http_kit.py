@@ -422,9 +422,9 @@ def field_is_valid(name: bytes, value: bytes) -> bool:
 
 
 def write_entity_tag(
-    size: int, modified_ns: int, inode: int, coding: bytes = b""
+    size: int, modified_ns: int, changed_ns: int, inode: int, coding: bytes = b""
 ) -> bytes:
-    state = ffi.new("struct file_state *", (size, modified_ns, inode))
+    state = ffi.new("struct file_state *", (size, modified_ns, changed_ns, inode))
     out = ffi.new("char[]", b"\x5a" * (lib.ENTITY_TAG_BYTES_MAX + 1))
     length = lib.entity_tag_write(state, slice_(coding), out)
     assert out[lib.ENTITY_TAG_BYTES_MAX] == b"\x5a"

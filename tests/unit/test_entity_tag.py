@@ -13,7 +13,7 @@ from .http_kit import (
 
 SIZES = st.integers(0, 2**64 - 1)
 TIMES = st.integers(-(2**63), 2**63 - 1)
-STATES = st.tuples(SIZES, TIMES, SIZES)
+STATES = st.tuples(SIZES, TIMES, TIMES, SIZES)
 
 
 # ---- of a file ----
@@ -21,7 +21,7 @@ STATES = st.tuples(SIZES, TIMES, SIZES)
 
 @given(STATES, st.sampled_from([b"", b"gzip", b"br", b"sixteen-letters."]))
 def test_a_files_tag_is_valid_strong_and_always_the_same(
-    state: tuple[int, int, int], coding: bytes
+    state: tuple[int, int, int, int], coding: bytes
 ) -> None:
     tag = write_entity_tag(*state, coding)
     assert entity_tag_is_valid(tag)
@@ -31,26 +31,36 @@ def test_a_files_tag_is_valid_strong_and_always_the_same(
 
 @given(STATES, STATES)
 def test_two_states_have_two_tags(
-    one: tuple[int, int, int], other: tuple[int, int, int]
+    one: tuple[int, int, int, int], other: tuple[int, int, int, int]
 ) -> None:
     assert (write_entity_tag(*one) == write_entity_tag(*other)) == (one == other)
 
 
-@pytest.mark.parametrize("other", [(11, 5, 7), (10, 6, 7), (10, 5, 8), (10, 7, 5)])
-def test_size_time_and_inode_count(other: tuple[int, int, int]) -> None:
-    assert write_entity_tag(10, 5, 7) != write_entity_tag(*other)
+@pytest.mark.parametrize(
+    "other",
+    [(11, 5, 6, 7), (10, 4, 6, 7), (10, 5, 5, 7), (10, 5, 6, 8), (10, 6, 5, 7)],
+)
+def test_size_both_times_and_inode_count(other: tuple[int, int, int, int]) -> None:
+    assert write_entity_tag(10, 5, 6, 7) != write_entity_tag(*other)
+
+
+@given(st.lists(TIMES, unique=True))
+def test_each_time_has_a_tag_of_its_own(times: list[int]) -> None:
+    assert len({write_entity_tag(10, time, 6, 7) for time in times}) == len(times)
+    assert len({write_entity_tag(10, 5, time, 7) for time in times}) == len(times)
 
 
 def test_every_coding_has_a_tag_of_its_own() -> None:
-    tags = {write_entity_tag(10, 5, 7, coding) for coding in (b"", b"gzip", b"br")}
+    tags = {write_entity_tag(10, 5, 6, 7, coding) for coding in (b"", b"gzip", b"br")}
     assert len(tags) == 3
 
 
-def test_inode_and_time_cannot_be_read_from_a_tag() -> None:
-    tag = write_entity_tag(0x10, 0x1234567890ABCDEF, 0xFEDCBA)
+def test_inode_and_times_cannot_be_read_from_a_tag() -> None:
+    tag = write_entity_tag(0x10, 0x1234567890ABCDEF, 0x234567890ABCDEF1, 0xFEDCBA)
     assert tag.startswith(b'"10-')
     assert b"fedcba" not in tag
     assert b"1234567890abcdef" not in tag
+    assert b"234567890abcdef1" not in tag
 
 
 # ---- what a tag is ----

@@ -330,7 +330,7 @@ class File:
         self.path = path
         self.descriptor = os.open(path, os.O_RDONLY)
         facts = path.stat()
-        state = (facts.st_size, facts.st_mtime_ns, facts.st_ino)
+        state = (facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
         self.sent = lib.sent_file_new(
             store.store, self.descriptor, ffi.new("struct file_state *", state)
         )
