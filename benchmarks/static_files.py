@@ -5,7 +5,8 @@
 CPU time of the server per request and requests per second, 64 connections; the medians
 of the rounds, and of the rounds' ratios. nginx has sendfile and open_file_cache on, no
 access log, and tcp_nopush, without which it takes more than twice as long for pipelined
-requests (26 µs each instead of 10, 16 deep) and as long for others. The table is stored in results/static-files.md.
+requests (26 µs each instead of 10, 16 deep) and as long for others. The table is stored
+in results/static-files.md.
 """
 
 import argparse
