@@ -35,7 +35,7 @@ SANITIZED = $(wildcard $(addprefix tests/,unit corpus core http static wsgi cgi)
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: help run test test-all lint types warnings warnings-gcc warnings-clang format screenshots sanitize sanitized fuzz bench \
-	bench-peers wheel clean
+	measured bench-peers wheel clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -99,7 +99,10 @@ fuzz: ## every fuzz target, SECONDS=60 each
 	@tools/system_packages.sh $(PYTHON) build fuzz
 	$(MAKE) -C tests/fuzz -j $(or $(filter-out 0,$(JOBS)),1) --output-sync run SECONDS=$(SECONDS)
 
-bench: $(MADE)/package $(MADE)/bench ## measure pyrs, the yardstick and the peers that are installed
+bench: ## measure pyrs as users get it, the yardstick and the peers that are installed
+	@$(MAKE) --no-print-directory measured VENV=.venv-release PACKAGE_FLAGS=
+
+measured: $(MADE)/package $(MADE)/bench
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
 bench-peers: ## install the servers that bench compares with, into .venv-peers

@@ -106,6 +106,8 @@ def one_round(seconds: int) -> Round:
             )
         )
         alone = Alone()
+        for server in (bare, on_pyrs, on_yardstick):
+            server.begin()
         for _ in range(int(seconds / SLICE_SECONDS)):
             for turn in (bare, alone, on_pyrs, on_yardstick):
                 turn.take_a_slice()
@@ -123,10 +125,16 @@ class LoadedServer:
         )
         await_answer(self._server, port, LOAD)
         run_wrk(port, LOAD, WARM_UP_SECONDS)
-        self._cpu_before = tree_cpu_seconds(self._server.pid)
+        self._port = port
+        self._stack = stack
         self._seconds = 20 * seconds  # it is told to end before
         self._name = server.label
-        self._wrk = start_wrk(port, LOAD, self._seconds)
+
+    def begin(self) -> None:
+        """Soon followed by the first slice: what was asked waits for its answer."""
+        self._cpu_before = tree_cpu_seconds(self._server.pid)
+        self._wrk = start_wrk(self._port, LOAD, self._seconds)
+        self._stack.callback(self._wrk.kill)
         self._wrk.send_signal(signal.SIGSTOP)
 
     def take_a_slice(self) -> None:

@@ -219,9 +219,9 @@ static PyMethodDef bridge_functions[] = {
                "ValueError or TypeError if a response cannot carry this header.")},
     {"call_after_step", bridge_call_after_step, METH_O,
      PyDoc_STR("call_after_step(callable, /)\n--\n\n"
-               "Lets it be called, once, when the WSGI application that runs on this "
-               "thread\nhas returned or given the next part of its body. False if none "
-               "runs.")},
+               "Lets it be called, once, when the step of the WSGI application that "
+               "runs on this\nthread is over, at the end of its body at the latest. "
+               "False if none runs.")},
     {.ml_name = NULL},
 };
 

@@ -307,6 +307,7 @@ void cgi_run_launch(struct cgi_run *run)
     int here[3], there[3], code;
 
     set_deadline(run);
+    cgi_run_extend_grace(run); /* what it waited is not its program's fault */
     run->process.exited = on_exited;
     code = make_pipes(run, has_body, here, there) ? start_process(run, there) : EMFILE;
     for (int i = 0; i < 3; i++)
@@ -352,7 +353,8 @@ static void begin_grace(struct cgi_run *run)
 
 static void grace_is_over(struct cgi_run *run)
 {
-    if (run->paused) { /* it is waited for, by the loop too (timeouts.send) */
+    if (run->paused || atomic_load(&run->exchange->unsent) > 0) {
+        /* It is waited for, by the loop too (timeouts.send). */
         cgi_run_extend_grace(run);
         set_timer_to_next(run);
         return;

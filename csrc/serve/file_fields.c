@@ -1,6 +1,7 @@
 /* file_fields.c - see file_fields.h. Sections are those of RFC 9110. */
 #include "file_fields.h"
 
+#include "../http/chars.h"
 #include "../http/field_lines.h"
 #include "../http/http_date.h"
 #include "../http/range.h"
@@ -24,6 +25,26 @@ static int64_t modified_at(const struct stat *facts, int64_t now)
     return seconds > 0 ? seconds : 0;
 }
 
+static bool is_name_of_coding(slice text)
+{
+    for (size_t i = 0; i < text.length; i++)
+        if (!char_is(text.bytes[i], CHAR_TOKEN))
+            return false;
+    return text.length <= CODING_NAME_BYTES_MAX;
+}
+
+/* The same file with another coding, or none, has another tag (8.8.3.3). */
+static slice coding_of(slice lines)
+{
+    struct field_line line;
+
+    while (field_line_next(&lines, &line))
+        if (slice_equal_ignoring_case(line.name, SLICE("content-encoding")) &&
+            is_name_of_coding(line.value))
+            return line.value;
+    return slice_of(NULL, 0);
+}
+
 static void make(struct file_fields *fields, const struct pyrs_file *file,
                  const struct stat *facts)
 {
@@ -31,8 +52,9 @@ static void make(struct file_fields *fields, const struct pyrs_file *file,
     slice given = slice_of(file->etag.bytes, file->etag.length);
 
     if (!entity_tag_is_valid(given))
-        given = slice_of(fields->made_tag,
-                         entity_tag_write(&state, (slice){NULL, 0}, fields->made_tag));
+        given = slice_of(
+            fields->made_tag,
+            entity_tag_write(&state, coding_of(fields->brought), fields->made_tag));
     fields->validators.entity_tag = given;
     fields->validators.last_modified = modified_at(facts, fields->validators.now);
     fields->ranges = true;

@@ -9,7 +9,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../net/file_state.h"
 #include "error.h"
 #include "file_response.h"
 #include "http1.h"
@@ -71,18 +70,15 @@ enum { LINES_BYTES_MAX = CACHE_CONTROL_BYTES_MAX + 300 };
 static size_t write_lines(const struct static_files *files,
                           const struct file_found *found, char lines[LINES_BYTES_MAX])
 {
-    struct file_state state = file_state_of(&found->facts);
     slice coding = coding_name(found->coding);
-    char tag[ENTITY_TAG_BYTES_MAX];
     int length = snprintf(lines, LINES_BYTES_MAX, "%s", files->fields);
 
     if (found->codings != 1u << CODING_IDENTITY)
         length += snprintf(lines + length, LINES_BYTES_MAX - (size_t)length,
                            "Vary: Accept-Encoding\r\n");
-    if (coding.length > 0) /* the same file elsewhere has another tag */
+    if (coding.length > 0)
         length += snprintf(lines + length, LINES_BYTES_MAX - (size_t)length,
-                           "Content-Encoding: %s\r\nETag: %.*s\r\n", coding.bytes,
-                           (int)entity_tag_write(&state, coding, tag), tag);
+                           "Content-Encoding: %s\r\n", coding.bytes);
     return (size_t)length;
 }
 

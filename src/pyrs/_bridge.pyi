@@ -223,5 +223,5 @@ def check_field(name: str, value: str, /) -> None:
     """ValueError or TypeError if a response cannot carry this header."""
 
 def call_after_step(callable: Callable[[], object], /) -> bool:
-    """Lets it be called, once, when the WSGI application that runs on this thread has
-    returned or given the next part of its body. False if none runs."""
+    """Lets it be called, once, when the step of the WSGI application that runs on this
+    thread is over, at the end of its body at the latest. False if none runs."""

@@ -57,8 +57,8 @@ class ErrorStream:
     """wsgi.errors: each line, or what is flushed before its end, is a log record.
 
     Threads do not mix: what one writes is put together apart from others. Requests
-    neither: a line without an end is flushed when the application has returned, or
-    given the next part of its body.
+    neither: a line without an end is flushed when the application's step is over, at
+    the end of its body at the latest.
     """
 
     def __init__(self, log: Callable[[str], None]) -> None:
@@ -70,15 +70,13 @@ class ErrorStream:
         if not isinstance(text, str):
             kind = type(text).__name__
             raise TypeError(f"wsgi.errors takes str, not {kind}")
-        begun = getattr(self._begun, "text", "")
-        whole = begun + text
+        whole = getattr(self._begun, "text", "") + text
         if whole.endswith("\n") or len(whole) > LINE_MAX:
             self._begun.text = ""
             self._say(whole)
         else:
             self._begun.text = whole
-            if not begun:
-                call_after_step(self.flush)
+            call_after_step(self.flush)
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
