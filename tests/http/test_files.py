@@ -351,6 +351,16 @@ def test_a_304_leaves_out_what_describes_the_file(client: Client, file: File) ->
     assert names(response) == {"date", "server", "etag", "vary"}
 
 
+def test_a_coding_has_a_tag_of_its_own(client: Client, file: File) -> None:
+    plain, coded = (
+        client.ask(file.request(*fields))["ETag"]
+        for fields in ([], ["X-Field: Content-Encoding: gzip"])
+    )
+    assert coded == f'{plain[:-1]}-gzip"'
+    odd = client.ask(file.request("X-Field: Content-Encoding: gzip, br"))
+    assert odd["ETag"] == plain
+
+
 @pytest.mark.parametrize(
     ("field", "status"), [("Range: bytes=200000-", 416), ('If-Match: "x"', 412)]
 )
