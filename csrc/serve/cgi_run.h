@@ -6,9 +6,9 @@
  * and freed when libuv has let go of its handles.
  *
  * A client that will send no more has left, or only closed its sending side: nothing
- * tells. What is written to one that has left comes back as a reset, which the next piece
- * meets, and then the run is told; so it is only while its program says nothing that the
- * client's patience is bounded (cgi_run.c, CLIENT_GRACE_MS).
+ * tells. What is written to one that has left comes back as a reset, which the next
+ * piece meets, and then the run is told; so it is only while its program says nothing
+ * that the client's patience is bounded (cgi_run.c, CLIENT_GRACE_MS).
  */
 #ifndef PYRS_SERVE_CGI_RUN_H
 #define PYRS_SERVE_CGI_RUN_H
