@@ -504,9 +504,9 @@ def test_standard_descriptors_may_be_closed(site: Path, closed: str) -> None:
     words = ("project.pyrs", "-b", "unix:a.sock")
     with start(*words, cwd=site, before=shell) as process:
         with socket.socket(socket.AF_UNIX) as client:
-            wait_until((site / "a.sock").exists)
             client.settimeout(TIMEOUT)
-            client.connect(str(site / "a.sock"))
+            # There is a moment between its name and its listening.
+            wait_until(lambda: client.connect_ex(str(site / "a.sock")) == 0)
             client.sendall(b"GET /pid HTTP/1.0\r\n\r\n")
             answer = b"".join(iter(lambda: client.recv(65536), b""))
         assert answer.endswith(b" 1")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from .bridge_kit import ask_application_often, build, growth, wsgi_endpoint_of
+from .bridge_kit import ask_application_often, build, leaves_less, wsgi_endpoint_of
 
 CALLS = 3_000
 Start = Callable[..., Any]
@@ -164,9 +164,8 @@ def test_thousands_of_answers_leave_nothing_behind(kind: str, how: str) -> None:
     }
     application = APPLICATIONS[kind]
     ask_application_often(application, CALLS // 10, **parts)
-    assert (
-        growth(lambda: ask_application_often(application, CALLS, **parts))
-        < CALLS // 100
+    assert leaves_less(
+        lambda: ask_application_often(application, CALLS, **parts), CALLS // 100
     )
 
 
