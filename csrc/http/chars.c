@@ -36,3 +36,11 @@ const uint8_t char_classes[256] = {
     CLASSES_64(128),
     CLASSES_64(192),
 };
+
+bool is_token(slice text)
+{
+    for (size_t i = 0; i < text.length; i++)
+        if (!char_is(text.bytes[i], CHAR_TOKEN))
+            return false;
+    return text.length > 0;
+}

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "slice.h"
+
 enum char_class {
     CHAR_TOKEN = 1,     /* tchar of RFC 9110, 5.6.2: names, methods */
     CHAR_CONTROL = 2,   /* ends a line or spoils it: 0x00-0x1F without HTAB, and DEL */
@@ -26,6 +28,9 @@ static inline bool char_is(char c, enum char_class class)
 {
     return (char_classes[(unsigned char)c] & class) != 0;
 }
+
+/* All of it, and not empty. */
+bool is_token(slice text);
 
 /* Of a CHAR_HEX. */
 static inline unsigned hex_value(char c)

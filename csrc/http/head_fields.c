@@ -79,14 +79,6 @@ static bool apply_content_length(const struct head_reader *reader,
     return true;
 }
 
-static bool coding_is_token(slice coding)
-{
-    for (size_t i = 0; i < coding.length; i++)
-        if (!char_is(coding.bytes[i], CHAR_TOKEN))
-            return false;
-    return coding.length > 0;
-}
-
 /* Another coding may have parameters, which are not looked at: it is refused anyhow. */
 static bool apply_coding(const struct head_reader *reader, slice coding)
 {
@@ -105,7 +97,7 @@ static bool apply_coding(const struct head_reader *reader, slice coding)
         while (name.length > 0 && char_is(name.bytes[name.length - 1], CHAR_BLANK))
             name.length--;
     }
-    if (!coding_is_token(name) || slice_equal_ignoring_case(name, SLICE("chunked")))
+    if (!is_token(name) || slice_equal_ignoring_case(name, SLICE("chunked")))
         return head_refuse(reader, REJECT_CODING, coding.bytes);
     if (!is_fact(reader, FACT_CODING_OTHER))
         reader->progress->coding_offset = (uint32_t)(coding.bytes - reader->begin);

@@ -207,10 +207,7 @@ char *response_head_write(char *out, const struct response_head *head)
 
 bool field_name_is_valid(slice name)
 {
-    for (size_t i = 0; i < name.length; i++)
-        if (!char_is(name.bytes[i], CHAR_TOKEN))
-            return false;
-    return name.length > 0;
+    return is_token(name);
 }
 
 bool field_value_is_valid(slice value)

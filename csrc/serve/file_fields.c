@@ -25,14 +25,6 @@ static int64_t modified_at(const struct stat *facts, int64_t now)
     return seconds > 0 ? seconds : 0;
 }
 
-static bool is_name_of_coding(slice text)
-{
-    for (size_t i = 0; i < text.length; i++)
-        if (!char_is(text.bytes[i], CHAR_TOKEN))
-            return false;
-    return text.length <= CODING_NAME_BYTES_MAX;
-}
-
 /* The same file with another coding, or none, has another tag (8.8.3.3). */
 static slice coding_of(slice lines)
 {
@@ -40,7 +32,7 @@ static slice coding_of(slice lines)
 
     while (field_line_next(&lines, &line))
         if (slice_equal_ignoring_case(line.name, SLICE("content-encoding")) &&
-            is_name_of_coding(line.value))
+            is_token(line.value) && line.value.length <= CODING_NAME_BYTES_MAX)
             return line.value;
     return slice_of(NULL, 0);
 }
