@@ -174,21 +174,10 @@ def test_what_a_program_has_started_may_put_things_in_order(
     server.allow_log("WARNING .*/child-tidies-up: Terminated")  # its sleep
 
 
-def test_who_has_closed_its_standard_error_is_ended_too(
-    server: RunningServer,
-) -> None:
-    with server.connect() as client:
-        client.send(get("/cgi-bin/child-is-mute"))
-        processes = ids(server, "child-is-mute")
-        client.abort()
-    wait_until_gone(processes)
-    wait_until(lambda: server.counter("programs_running") == 0)
-
-
 # ---- clients that leave ----
 
 
-@pytest.mark.parametrize("name", ["never-ends", "never-ends-writing"])
+@pytest.mark.parametrize("name", ["never-ends", "never-ends-writing", "child-is-mute"])
 def test_a_program_ends_when_its_client_leaves(
     server: RunningServer, name: str
 ) -> None:
