@@ -223,9 +223,11 @@ static size_t read_head(struct http1 *http1, char *bytes, size_t length)
 
 static void opened(struct connection *connection)
 {
-    list_init(&http1_of(connection)->waiting);
-    connection_set_timeout(connection,
-                           http1_settings(http1_of(connection))->idle_timeout_ms);
+    struct http1 *http1 = http1_of(connection);
+
+    list_init(&http1->waiting);
+    http1->last_read_ms = loop_now_ms(connection->loop);
+    connection_set_timeout(connection, http1_settings(http1)->idle_timeout_ms);
 }
 
 /* A request that was counted and will not be answered is counted as cut off. */
@@ -257,13 +259,25 @@ static void read_no_more(struct http1 *http1)
         connection_finish(&http1->connection, false);
 }
 
+/* How long a stop still waits for its first request. */
+static uint32_t first_request_left_ms(const struct http1 *http1)
+{
+    uint64_t age_ms = loop_now_ms(http1->connection.loop) - http1->last_read_ms;
+    uint32_t stop_ms = http1_settings(http1)->stop_timeout_ms;
+    uint32_t left_ms = FIRST_REQUEST_MS;
+
+    if (stop_ms > 0 && stop_ms / 2 < left_ms)
+        left_ms = stop_ms / 2;
+    return http1->dispatched == 0 && age_ms < left_ms ? left_ms - (uint32_t)age_ms : 0;
+}
+
 static bool nothing_more_comes(const struct http1 *http1)
 {
     if (http1->connection.held)
         return false;
     return http1->connection.peer_finished ||
            (http1->connection.loop->stopping && !http1->no_more && !http1->reading &&
-            http1->pending == 0);
+            http1->pending == 0 && first_request_left_ms(http1) == 0);
 }
 
 /* Ready exchanges refer to the bytes until the batch is over. */
@@ -404,6 +418,11 @@ static bool closed(struct connection *connection)
 
 static void stopping(struct connection *connection)
 {
+    struct http1 *http1 = http1_of(connection);
+    uint32_t left_ms = first_request_left_ms(http1);
+
+    if (left_ms > 0 && !http1->reading)
+        connection_set_timeout(connection, left_ms);
     if (!connection->paused)           /* else when its output is sent */
         connection_resume(connection); /* a last look at what has come */
 }

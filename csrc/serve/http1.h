@@ -16,6 +16,10 @@
  * stays unread meanwhile. */
 enum { PIPELINE_READY_MAX = 128 };
 
+/* A connection this young whose first request has not come is not closed by a stop:
+ * that is on its way, and a client does not repeat what fails on a new connection. */
+enum { FIRST_REQUEST_MS = 1000 };
+
 struct http1 {
     struct connection connection;
     struct pyrs_exchange *reading; /* its head or body is not complete */
@@ -25,10 +29,10 @@ struct http1 {
     int64_t body_left;     /* of a body with a length */
     uint64_t window_bytes; /* of the body since window_start_ms */
     uint64_t window_start_ms;
-    uint64_t last_read_ms;
-    uint32_t dispatched; /* exchanges so far: the number of the next one */
-    uint32_t ended;      /* the number of the one that may run */
-    uint32_t pending;    /* exchanges ready or waiting, not answered */
+    uint64_t last_read_ms; /* some of the body, or the connection was opened */
+    uint32_t dispatched;   /* exchanges so far: the number of the next one */
+    uint32_t ended;        /* the number of the one that may run */
+    uint32_t pending;      /* exchanges ready or waiting, not answered */
     bool reading_body;
     bool body_held;     /* its endpoint takes no more of it for now */
     bool continue_owed; /* once its endpoint wants it: 100 Continue */

@@ -4,9 +4,11 @@ import os
 import re
 import signal
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from http.client import HTTPException
 from pathlib import Path
 
 import pytest
@@ -235,6 +237,34 @@ def test_sighup_loads_the_project_anew_in_one_after_the_other(site: Path) -> Non
         await_log(site, r"worker \d+ has ended with status 0", 3)
         assert not any(map(is_there, old))
         assert all(map(is_there, new))
+
+
+def test_new_connections_are_answered_while_workers_are_replaced(site: Path) -> None:
+    over = threading.Event()
+    answered: list[tuple[int, int]] = []
+    faults: list[Exception] = []
+
+    def ask(server: Serving) -> None:
+        try:
+            while not over.is_set():
+                answered.append(serves(server))
+        except (OSError, HTTPException) as error:
+            faults.append(error)
+
+    write_project(site, 2)
+    with serving("project.pyrs", cwd=site) as server:
+        await_workers(site, 2)
+        askers = [threading.Thread(target=ask, args=[server]) for _ in range(3)]
+        for asker in askers:
+            asker.start()
+        for times in (1, 2, 3):
+            server.process.send_signal(signal.SIGHUP)
+            await_log(site, r"worker \d+ has ended with status 0", 2 * times)
+        over.set()
+        for asker in askers:
+            asker.join(TIMEOUT)
+    assert faults == []
+    assert len({pid for pid, _ in answered}) >= 4
 
 
 def test_what_cannot_be_loaded_replaces_nothing(site: Path) -> None:

@@ -90,20 +90,41 @@ def test_no_new_connection_is_taken_while_requests_finish(serve: Serve) -> None:
     server = serve(CODE, thread_count=4)
     client = start_waiting(server)
     server.signal(SIGTERM)
-
-    def is_refused() -> bool:
-        try:
-            late = Client(server.address)
-        except ConnectionRefusedError:
-            return True
-        late.close()
-        return False
-
     if server.counter("connections_open") > 0:  # the loop that waits listens as well
         server.inside("main.go.set()")
     assert client.response().body == b"done"
-    wait_until(is_refused)
+    wait_until(lambda: not server.listens())
     server.check_end()
+
+
+def test_a_new_connection_is_given_time_for_its_first_request(serve: Serve) -> None:
+    """A second, which a test that is kept waiting may miss: not five times."""
+
+    def is_answered() -> bool:
+        server = serve(CODE)
+        with server.connect() as client:
+            wait_until(lambda: server.counter("connections_open") == 1)
+            server.signal(SIGTERM)
+            wait_until(lambda: not server.listens())
+            with suppress(ConnectionError):
+                client.send(get("/hello") * 2)
+            answers = complete_answers(client)
+            assert client.is_cut()
+        server.check_end()
+        return answers == 1
+
+    assert any(is_answered() for _ in range(5))
+
+
+def test_the_time_for_a_first_request_is_half_of_the_stop_timeout_at_most(
+    serve: Serve,
+) -> None:
+    server = serve(CODE, timeouts={"stop": 1})
+    with server.connect() as client:
+        wait_until(lambda: server.counter("connections_open") == 1)
+        server.signal(SIGTERM)
+        assert client.is_closed()
+    server.check_end()  # nothing was cut off
 
 
 def test_a_request_whose_body_is_still_coming_finishes(serve: Serve) -> None:

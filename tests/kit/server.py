@@ -141,6 +141,13 @@ class RunningServer:
         self._clients.append(client)
         return client
 
+    def listens(self) -> bool:
+        try:
+            Client(self.address).close()
+        except ConnectionRefusedError:
+            return False
+        return True
+
     def ask(self, request: bytes) -> Any:
         """The response to a request on a connection of its own."""
         with self.connect() as client:
