@@ -353,6 +353,11 @@ static int unsent_by_socket(const struct connection *connection)
     return ioctl(connection->fd, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
 }
 
+bool connection_has_unsent(const struct connection *connection)
+{
+    return unsent_by_socket(connection) > 0;
+}
+
 static void begin_send_timeout(struct connection *connection, int unsent)
 {
     connection->unsent_seen = unsent;

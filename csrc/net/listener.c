@@ -235,34 +235,57 @@ static bool is_exhaustion(int code)
     return code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM;
 }
 
-/* True if there may be more to accept. */
-static bool accept_one(struct listener *listener)
+/* For a place that is taken. Gives 0, or an errno. */
+static int accept_connection(struct listener *listener)
 {
     struct loop *loop = listener->loop;
     union socket_address peer = {0};
     socklen_t length = sizeof peer;
     int on = 1;
-    int fd;
+    int fd = accept4(listener->fd, &peer.any, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (fd < 0) {
+        int code = errno;
+
+        atomic_fetch_sub(&listener->limit->open, 1);
+        return code;
+    }
+    if (loop->settings.tcp_nodelay && peer.any.sa_family != AF_UNIX)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    connection_open(loop, fd, &peer, listener->unix_path, listener->limit);
+    return 0;
+}
+
+/* There may be more to accept. */
+static bool goes_on(int code)
+{
+    return code == 0 || code == ECONNABORTED || code == EINTR;
+}
+
+/* True if there may be more to accept. */
+static bool accept_one(struct listener *listener)
+{
+    int code;
 
     if (!take_place(listener->limit)) {
         if (somebody_waits(listener))
             pause_accepting(listener, 0);
         return false;
     }
-    fd = accept4(listener->fd, &peer.any, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0) {
-        int code = errno;
+    code = accept_connection(listener);
+    if (code == 0)
+        listener->trying = false;
+    else if (is_exhaustion(code))
+        pause_accepting(listener, code);
+    return goes_on(code);
+}
 
-        atomic_fetch_sub(&listener->limit->open, 1);
-        if (is_exhaustion(code))
-            pause_accepting(listener, code);
-        return code == ECONNABORTED || code == EINTR;
-    }
-    listener->trying = false;
-    if (loop->settings.tcp_nodelay && peer.any.sa_family != AF_UNIX)
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    connection_open(loop, fd, &peer, listener->unix_path, listener->limit);
-    return true;
+/* Beyond the limit too: nobody will come after them. */
+static void accept_who_waits(struct listener *listener)
+{
+    do
+        atomic_fetch_add(&listener->limit->open, 1);
+    while (goes_on(accept_connection(listener)));
 }
 
 static void on_acceptable(uv_poll_t *poll, int status, int events)
@@ -304,8 +327,7 @@ void listener_resume(struct listener *listener)
 
 void listener_close(struct listener *listener)
 {
-    while (!listener->paused && accept_one(listener))
-        ;
+    accept_who_waits(listener);
     list_remove(&listener->link);
     uv_close((uv_handle_t *)&listener->poll, NULL);
     close(listener->fd);

@@ -103,6 +103,16 @@ static void for_each_connection(struct loop *loop, void (*act)(struct connection
     }
 }
 
+/* One that lingers, or waits for a request, loses nothing. */
+static void cut_off(struct connection *connection)
+{
+    struct loop *loop = connection->loop;
+
+    loop->has_cut_off |= connection->state != CONNECTION_LINGERING &&
+                         loop->settings.protocol->is_busy(connection);
+    connection_close(connection);
+}
+
 static void obey(struct loop *loop)
 {
     int wish = atomic_load(&loop->wish);
@@ -112,10 +122,8 @@ static void obey(struct loop *loop)
         close_listeners(loop);
         for_each_connection(loop, loop->settings.protocol->stopping);
     }
-    if (wish == LOOP_STOP_AT_ONCE) {
-        loop->stopped_at_once |= !list_is_empty(&loop->connections);
-        for_each_connection(loop, connection_close);
-    }
+    if (wish == LOOP_STOP_AT_ONCE)
+        for_each_connection(loop, cut_off);
 }
 
 /* The turn looks at the wish after every poll. */

@@ -50,6 +50,8 @@ struct protocol {
     bool (*release_spent)(struct loop *loop);
     /* A graceful stop has begun: end or finish this connection. */
     void (*stopping)(struct connection *connection);
+    /* To close it now would cut something off. */
+    bool (*is_busy)(const struct connection *connection);
     /* A while has passed (TIMEOUT_TICK_MS); not called while there is nothing to time.
      * NULL if nothing is to be done. */
     void (*ticked)(struct loop *loop);
@@ -113,7 +115,7 @@ struct loop {
 
     _Atomic int wish; /* enum loop_wish, set by any thread */
     bool stopping;
-    bool stopped_at_once;
+    bool has_cut_off; /* connections that were busy, by stopping at once */
     time_t clock; /* seconds since 1970, as of this batch */
 };
 

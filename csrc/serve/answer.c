@@ -55,6 +55,17 @@ static void close_behind(struct pyrs_exchange *exchange)
     exchange->http1->no_more = exchange->http1->linger = true;
 }
 
+/* The server has been stopped since it was begun, and nothing was read behind it. (What
+ * was is still answered; whatever is begun now is the last one anyway.) */
+static bool is_last_by_stop(const struct pyrs_exchange *exchange)
+{
+    const struct http1 *http1 = exchange->http1;
+    const struct connection *connection = &http1->connection;
+
+    return connection->loop->stopping && http1->pending == 1 && !http1->reading &&
+           !connection->held && connection->carry_length == 0;
+}
+
 static struct response_head head_of(struct pyrs_exchange *exchange,
                                     const struct pyrs_response *response,
                                     int64_t body_bytes)
@@ -75,6 +86,8 @@ static struct response_head head_of(struct pyrs_exchange *exchange,
     if (response->status == 204 || response->status == 304)
         head.content_length = RESPONSE_LENGTH_NONE;
     if (exchange->http1->reading == exchange) /* before its request's body was whole */
+        close_behind(exchange);
+    if (is_last_by_stop(exchange))
         close_behind(exchange);
     if (exchange->last)
         head.connection = CONNECTION_CLOSE;
@@ -161,7 +174,8 @@ bool answer_prepared(struct pyrs_exchange *exchange, slice rest, size_t body_byt
     char *out;
 
     if (exchange->last || exchange->head.version_minor == 0 ||
-        exchange->http1->reading == exchange || exchange->allow.length > 0)
+        exchange->http1->reading == exchange || exchange->allow.length > 0 ||
+        is_last_by_stop(exchange))
         return false;
     if (answer_has_no_body(exchange, 200)) {
         rest.length -= body_bytes;

@@ -37,9 +37,8 @@ static void on_stop_timeout(uv_timer_t *timer)
 {
     struct pyrs_server *server = timer->data;
 
-    server_log_text(
-        server, PYRS_LOG_WARNING,
-        "stopping at once: requests were still running after timeouts.stop");
+    server_log_text(server, PYRS_LOG_WARNING,
+                    "stopping at once: not all had ended after timeouts.stop");
     stop_at_once(server);
 }
 

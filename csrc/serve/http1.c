@@ -256,19 +256,29 @@ static void read_no_more(struct http1 *http1)
     if (http1->connection.peer_finished)
         steps_client_finished(http1);
     if (http1->pending == 0)
-        connection_finish(&http1->connection, false);
+        connection_finish(&http1->connection, connection_has_unsent(&http1->connection));
 }
 
-/* How long a stop still waits for its first request. */
+static uint32_t first_request_ms(const struct pyrs_settings *settings)
+{
+    uint32_t stop_ms = settings->stop_timeout_ms;
+    uint32_t late_ms = 2 * TIMEOUT_TICK_MS; /* that it may end after its time */
+    uint32_t ms = FIRST_REQUEST_MS;
+
+    if (stop_ms > 0 && stop_ms / 2 < ms + late_ms)
+        ms = stop_ms / 2 > late_ms ? stop_ms / 2 - late_ms : 0;
+    if (settings->idle_timeout_ms > 0 && settings->idle_timeout_ms < ms)
+        ms = settings->idle_timeout_ms;
+    return ms;
+}
+
+/* How long a stop still waits for it. */
 static uint32_t first_request_left_ms(const struct http1 *http1)
 {
+    uint32_t ms = first_request_ms(http1_settings(http1));
     uint64_t age_ms = loop_now_ms(http1->connection.loop) - http1->last_read_ms;
-    uint32_t stop_ms = http1_settings(http1)->stop_timeout_ms;
-    uint32_t left_ms = FIRST_REQUEST_MS;
 
-    if (stop_ms > 0 && stop_ms / 2 < left_ms)
-        left_ms = stop_ms / 2;
-    return http1->dispatched == 0 && age_ms < left_ms ? left_ms - (uint32_t)age_ms : 0;
+    return http1->dispatched == 0 && age_ms < ms ? ms - (uint32_t)age_ms : 0;
 }
 
 static bool nothing_more_comes(const struct http1 *http1)
@@ -388,7 +398,7 @@ static bool timed_out(struct connection *connection)
     }
     if (!exchange) {
         connection_close(connection);
-        return true;
+        return !connection->loop->stopping; /* which has set it */
     }
     if (exchange->stream) {
         request_body_cut(http1, 408);
@@ -416,6 +426,14 @@ static bool closed(struct connection *connection)
     return http1->pending == 0;
 }
 
+/* Whoever waits at the other end would notice that it was cut off. */
+static bool is_busy(const struct connection *connection)
+{
+    const struct http1 *http1 = CONTAINER_OF(connection, struct http1, connection);
+
+    return http1->reading || http1->pending > 0 || connection->output.bytes > 0;
+}
+
 static void stopping(struct connection *connection)
 {
     struct http1 *http1 = http1_of(connection);
@@ -438,5 +456,6 @@ const struct protocol http1_protocol = {
     .closed = closed,
     .release_spent = service_release_spent,
     .stopping = stopping,
+    .is_busy = is_busy,
     .ticked = service_tick,
 };

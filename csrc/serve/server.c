@@ -325,7 +325,7 @@ static bool close_services(struct pyrs_server *server)
     bool clean = true;
 
     for (uint32_t i = 0; i < server->site.settings.thread_count; i++) {
-        clean &= !server->services[i].loop.stopped_at_once;
+        clean &= !server->services[i].loop.has_cut_off;
         service_fini(&server->services[i]);
     }
     return clean;

@@ -86,6 +86,11 @@ static void stopping(struct connection *connection)
     connection_finish(connection, false);
 }
 
+static bool is_busy(const struct connection *connection)
+{
+    return connection->output.bytes > 0;
+}
+
 static const struct protocol PROTOCOL = {
     .connection_bytes = sizeof(struct connection),
     .opened = opened,
@@ -97,6 +102,7 @@ static const struct protocol PROTOCOL = {
     .closed = closed,
     .release_spent = nothing_to_do,
     .stopping = stopping,
+    .is_busy = is_busy,
 };
 
 static struct loop loop;

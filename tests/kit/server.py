@@ -142,6 +142,7 @@ class RunningServer:
         return client
 
     def listens(self) -> bool:
+        """Whether its port takes connections."""
         try:
             Client(self.address).close()
         except ConnectionRefusedError:
