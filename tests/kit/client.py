@@ -12,6 +12,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from types import TracebackType
@@ -169,8 +170,11 @@ class Client:
         return self.response(request.split(b" ", 1)[0].decode("latin-1"))
 
     def is_closed(self) -> bool:
-        """Waits for the end: the server closed in order, and sent nothing more."""
+        """Waits for the end: the server closed in order, and sent nothing more. Then
+        this end closes too, as clients do: a server may wait for that."""
         assert self.unread + self.receive() == b""
+        with suppress(OSError):
+            self.socket.shutdown(socket.SHUT_WR)
         return True
 
     def is_cut(self) -> bool:
