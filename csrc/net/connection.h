@@ -106,8 +106,8 @@ void connection_set_timeout(struct connection *connection, uint32_t timeout_ms);
  * a third of it is free. */
 bool connection_goes_on(struct connection *connection);
 
-/* Its socket has bytes that the client has not acknowledged. Closing it while the client
- * sends would destroy them. */
+/* Its socket has bytes that the client has not acknowledged. Closing it while the
+ * client sends would destroy them. */
 bool connection_has_unsent(const struct connection *connection);
 
 /* For the loop. */

@@ -116,7 +116,7 @@ struct loop {
     _Atomic int wish; /* enum loop_wish, set by any thread */
     bool stopping;
     bool has_cut_off; /* connections that were busy, by stopping at once */
-    time_t clock; /* seconds since 1970, as of this batch */
+    time_t clock;     /* seconds since 1970, as of this batch */
 };
 
 /* Most exchanges that are made ready before they are run: enough that attaching to an

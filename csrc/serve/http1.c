@@ -256,7 +256,8 @@ static void read_no_more(struct http1 *http1)
     if (http1->connection.peer_finished)
         steps_client_finished(http1);
     if (http1->pending == 0)
-        connection_finish(&http1->connection, connection_has_unsent(&http1->connection));
+        connection_finish(&http1->connection,
+                          connection_has_unsent(&http1->connection));
 }
 
 static uint32_t first_request_ms(const struct pyrs_settings *settings)

@@ -16,9 +16,9 @@
  * stays unread meanwhile. */
 enum { PIPELINE_READY_MAX = 128 };
 
-/* A connection this young whose first request has not come is not closed by a stop: that
- * is on its way, and a client does not repeat what fails on a new connection. Half of the
- * stop's own timeout at most. */
+/* A connection this young whose first request has not come is not closed by a stop:
+ * that is on its way, and a client does not repeat what fails on a new connection. Half
+ * of the stop's own timeout at most. */
 enum { FIRST_REQUEST_MS = 1000 };
 
 struct http1 {

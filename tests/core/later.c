@@ -568,7 +568,7 @@ static void a_graceful_stop_waits_for_it(void)
     CHECK(laters[0].gone == 0);
     respond_later(&laters[0], PYRS_TEXT("the last one"));
     CHECK(loop_run(&service.loop));
-    CHECK(!service.loop.stopped_at_once);
+    CHECK(!service.loop.has_cut_off);
     listen_for_rest(client, &answers);
     CHECK(ends_with(&answers, "\r\n\r\nthe last one") && answers.ended);
     close(client);
