@@ -14,12 +14,22 @@ void server_stop_services(struct pyrs_server *server, void (*stop)(struct loop *
         stop(&server->services[i].loop);
 }
 
+static bool ends_if_all_have(struct pyrs_server *server)
+{
+    if (atomic_load(&server->services_running) > 0)
+        return false;
+    uv_stop(&server->control.uv);
+    return true;
+}
+
 /* A thread cannot be ended from outside, so one that is inside a handler is left
  * behind, with the memory it may still touch. */
 static void on_abandon(uv_timer_t *timer)
 {
     struct pyrs_server *server = timer->data;
 
+    if (ends_if_all_have(server))
+        return;
     server_log_text(
         server, PYRS_LOG_ERROR,
         "stopping although a handler has not returned: its thread is left behind");
@@ -37,6 +47,8 @@ static void on_stop_timeout(uv_timer_t *timer)
 {
     struct pyrs_server *server = timer->data;
 
+    if (ends_if_all_have(server))
+        return;
     server_log_text(server, PYRS_LOG_WARNING,
                     "stopping at once: not all had ended after timeouts.stop");
     stop_at_once(server);
@@ -63,8 +75,7 @@ void server_look_at_control(uv_async_t *wakeup)
     struct pyrs_server *server = wakeup->data;
 
     obey_stop(server);
-    if (atomic_load(&server->services_running) == 0)
-        uv_stop(&server->control.uv);
+    ends_if_all_have(server);
 }
 
 void pyrs_server_stop(struct pyrs_server *server)

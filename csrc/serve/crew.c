@@ -13,6 +13,10 @@
 /* A standby that nobody called for so long ends, unless it is the last one. */
 static const uint64_t IDLE_NS = UINT64_C(2) * 1000 * 1000 * 1000;
 
+/* How often it is tried to find out where the interpreter is waited for, and the pause
+ * after the first time, which doubles: two seconds in all. */
+enum { FIND_TRIES = 10, FIND_AGAIN_NS = 2 * 1000 * 1000 };
+
 static struct member *member_of(struct link *link)
 {
     return CONTAINER_OF(link, struct member, link);
@@ -423,13 +427,34 @@ bool crew_drive(struct crew *crew, uint32_t index, struct service *service)
     return called;
 }
 
-/* On a thread of its own: the watch must not wait for the interpreter. */
+/* True if the crew goes on after it. */
+static bool pause_finding(struct crew *crew, uint64_t ns)
+{
+    uint64_t end_ns = uv_hrtime() + ns, now_ns;
+    bool goes_on;
+
+    uv_mutex_lock(&crew->lock);
+    while (!crew->stopping && (now_ns = uv_hrtime()) < end_ns)
+        uv_cond_timedwait(&crew->changed, &crew->lock, end_ns - now_ns);
+    goes_on = !crew->stopping;
+    uv_mutex_unlock(&crew->lock);
+    return goes_on;
+}
+
+/* On a thread of its own: the watch must not wait for the interpreter. Again if it was
+ * in vain: on a busy machine whoever is looked at may get no processor meanwhile. */
 static void find_interpreter_wait(void *argument)
 {
     struct crew *crew = argument;
+    uint64_t pause_ns = FIND_AGAIN_NS;
+    uint64_t place;
 
-    atomic_store(&crew->interpreter_wait,
-                 interpreter_wait_find(crew->site->interpreter));
+    for (int i = 0; i < FIND_TRIES; i++, pause_ns *= 2) {
+        place = interpreter_wait_find(crew->site->interpreter);
+        atomic_store(&crew->interpreter_wait, place);
+        if (place || !pause_finding(crew, pause_ns))
+            return;
+    }
 }
 
 bool crew_watch(struct crew *crew)

@@ -96,6 +96,7 @@ static void mark(struct crew *crew, enum doing doing,
 static void relieve_driver(struct crew *crew, struct post *post, uint64_t step)
 {
     struct runner *runner = post->driver;
+    enum doing doing = doing_of(crew, runner);
     struct member *relief = crew_call_member(crew);
 
     if (!relief)
@@ -108,7 +109,7 @@ static void relieve_driver(struct crew *crew, struct post *post, uint64_t step)
     relief->service = post->service;
     relief->exchange = exchange_of(runner);
     if (relief->exchange) {
-        mark(crew, doing_of(crew, runner), relief->exchange);
+        mark(crew, doing, relief->exchange);
         runner->role = RUNNER_FREE;
         crew_count_as_busy(crew, runner);
     } else {

@@ -144,9 +144,10 @@ def test_an_answer_that_never_ends_is_cut_off(tmp_path: Path) -> None:
             """Unless the machine is so busy that the time was up before."""
             client = server.connect()
             client.send(get("/cgi-bin/never-ends-writing"))
-            while b"more" not in client.unread and b"504" not in client.unread:
-                assert client.receive()
-            return b"more" in client.unread and client.is_cut()
+            while b"more" not in client.unread:
+                if not client.receive():
+                    return False
+            return client.is_cut()
 
         wait_until(has_begun)
         wait_until_gone(ids(server, "never-ends-writing"))
@@ -165,12 +166,20 @@ def test_what_does_not_obey_is_ended_all_the_same(server: RunningServer) -> None
 def test_what_a_program_has_started_may_put_things_in_order(
     server: RunningServer,
 ) -> None:
-    with server.connect() as client:
-        client.send(get("/cgi-bin/child-tidies-up"))
-        processes = ids(server, "child-tidies-up")
-        client.abort()
-    wait_until_gone(processes)
-    assert (server.folder / "cgi-bin" / "tidied").exists()
+    folder = server.folder / "cgi-bin"
+
+    def tidies_up() -> bool:
+        """Unless the machine is so busy that its two seconds were over before."""
+        with server.connect() as client:
+            client.send(get("/cgi-bin/child-tidies-up"))
+            processes = ids(server, "child-tidies-up")
+            client.abort()
+        wait_until_gone(processes)
+        for left in ("is-trapped", "child-tidies-up.pid"):
+            (folder / left).unlink(missing_ok=True)
+        return (folder / "tidied").exists()
+
+    assert any(tidies_up() for _ in range(4))
     server.allow_log("WARNING .*/child-tidies-up: Terminated")  # its sleep
 
 

@@ -125,9 +125,12 @@ SAME = {
     """,
     "threads that still run": """
         import threading, time
-        threading.Thread(target=lambda: (time.sleep(0.05), print("thread"))).start()
+        said = threading.Event()
+        late = lambda: (said.wait(), time.sleep(0.05), print("thread"))
+        threading.Thread(target=late).start()
         threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
         print("main")
+        said.set()
     """,
     "a pool that still runs": """
         from concurrent.futures import ThreadPoolExecutor

@@ -269,7 +269,7 @@ def test_templates_end_with_the_server(tmp_path: Path) -> None:
 
 
 def test_a_script_that_takes_too_long_is_ended(tmp_path: Path) -> None:
-    with cgi_server(tmp_path, PROGRAMS, warm=True, timeout=2) as server:
+    with cgi_server(tmp_path, PROGRAMS, warm=True, timeout=6) as server:
         warm_up(server)
         templates_stay(server, 1)
         assert server.ask(get("/cgi-bin/sleeps.py")).status == 504

@@ -605,6 +605,7 @@ static void read_fast(bool with_sendfile)
     for (bool waits = false; drained_count == 0; waits = true) {
         uint64_t before = counter_read(&loop.counters.bytes_sent);
 
+        CHECK(opened_last && !file_failed);
         loop_turn(&loop, waits);
         CHECK(counter_read(&loop.counters.bytes_sent) - before <= FLUSH_BYTES_MAX);
     }

@@ -519,18 +519,24 @@ static void serve_a_while(void)
     CHECK(atomic_load(&lent) == 0);
 }
 
+static bool is_too_little(void)
+{
+    return atomic_load(&answers_seen) <= 500 || hand_overs <= 20;
+}
+
 int main(int count, char **arguments)
 {
     uint64_t until =
         now_us() + (uint64_t)(count > 1 ? atoi(arguments[1]) : 5) * 1000000;
+    uint64_t until_at_most = until + 60 * 1000000;
 
     seed = count > 2 ? (uint32_t)atoi(arguments[2]) : (uint32_t)now_us();
     fprintf(stdout, "seed %u\n", seed);
     fflush(stdout);
-    while (now_us() < until)
+    while (now_us() < until || (is_too_little() && now_us() < until_at_most))
         serve_a_while();
     printf("%lu answers, %lu hand-overs, %lu waits\n", atomic_load(&answers_seen),
            hand_overs, waits);
-    CHECK(atomic_load(&answers_seen) > 0 && hand_overs > 0);
+    CHECK(!is_too_little());
     return 0;
 }

@@ -223,7 +223,7 @@ static size_t hear(int client, char *bytes, size_t room)
     struct pollfd readable = {.fd = client, .events = POLLIN};
     ssize_t n;
 
-    CHECK(poll(&readable, 1, 2 * WAIT_MS) == 1);
+    CHECK(poll(&readable, 1, 10 * WAIT_MS) == 1);
     n = recv(client, bytes, room, 0);
     CHECK(n > 0);
     return (size_t)n;

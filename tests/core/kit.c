@@ -162,6 +162,7 @@ void turns_for_ms(uint32_t ms)
         turns(1);
         sleep_ms(5);
     }
+    turns(1); /* what is due by now has been looked at, however long the sleeps took */
 }
 
 int wake_ups(void)

@@ -654,16 +654,16 @@ static void an_answer_in_time_is_no_504(void)
     int client;
 
     prepare();
-    site.settings.handler_timeout_ms = 1000;
+    site.settings.handler_timeout_ms = 2000;
     begin();
     client = connect_client();
     for (int i = 0; i < 3; i++) {
         say(client, GET("/later"));
-        turns_for_ms(400);
+        turns_for_ms(800);
         respond_later(&laters[i], PYRS_TEXT("ok"));
         turns(4);
     }
-    turns_for_ms(1500);
+    turns_for_ms(2500);
     listen_for(client, &answers, 1);
     CHECK(count_of(&answers, "HTTP/1.1 200 ") == 3 && !answers.ended);
     close(client);
@@ -678,7 +678,7 @@ static void a_504_comes_whatever_else_was_too_slow(void)
     int client;
 
     prepare();
-    site.settings.handler_timeout_ms = 2000;
+    site.settings.handler_timeout_ms = 4000;
     site.settings.body_timeout_ms = 200;
     begin();
     client = connect_client();

@@ -298,7 +298,7 @@ static void nothing_is_dropped_while_the_log_is_full(void)
     memset(line, 'x', sizeof line);
     for (int i = 0; i < 200; i++)
         pyrs_server_log(server, PYRS_LOG_ERROR, (struct pyrs_slice){line, sizeof line});
-    for (int i = 0; i < 2000 && length < 200 * (20 + 6 + 1001); i++) {
+    for (int i = 0; i < 20000 && length < 200 * (20 + 6 + 1001); i++) {
         while ((n = read(ends[0], bytes, sizeof bytes)) > 0)
             length += (size_t)n;
         usleep(1000);

@@ -44,7 +44,7 @@ def test_a_c_program_serves_a_page(
     server: tuple[subprocess.Popen[str], int],
 ) -> None:
     process, port = server
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     connection.request("GET", "/page")
     response = connection.getresponse()
     assert (response.status, response.read()) == (200, b"a page from C\n")
@@ -52,7 +52,7 @@ def test_a_c_program_serves_a_page(
     connection.close()
 
     process.send_signal(signal.SIGTERM)
-    assert process.wait(10) == 0
+    assert process.wait(30) == 0
 
 
 def test_no_python_is_mapped_into_it(

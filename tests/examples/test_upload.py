@@ -85,9 +85,11 @@ def test_a_file_in_chunks_of_unknown_number_arrives_whole(server: Serving) -> No
     assert ask(server, "GET", "/files/pieces")[2] == b"".join(pieces)
 
 
-def test_a_name_that_is_taken_gets_a_number(server: Serving) -> None:
+def test_a_name_that_is_taken_gets_a_number(server: Serving, uploads: Path) -> None:
     for text in (b"one", b"two", b"three"):
         ask(server, "PUT", "/files/a.tar.gz", text)
+    for at, name in enumerate(("a.tar.gz", "a.tar (2).gz", "a.tar (3).gz")):
+        os.utime(uploads / name, (at, at))  # as later ones have later times
     assert listed(server) == ["a.tar (3).gz", "a.tar (2).gz", "a.tar.gz"]
     assert ask(server, "GET", "/files/a.tar%20(2).gz")[2] == b"two"
 
@@ -175,7 +177,7 @@ def test_the_page_shows_how_far_a_file_is_and_it_arrives_whole(
 ) -> None:
     data = os.urandom(6 * MB)
     with opened(browser, url(server)) as page:
-        slow_down(page, 3 * MB)
+        slow_down(page, 2 * MB)
         page.evaluate(WATCH_PROGRESS)
         choose(page, tmp_path, {"film.mp4": data})
         expect(page.get_by_role("link", name="film.mp4")).to_be_visible()
@@ -252,7 +254,7 @@ def test_a_file_can_be_cancelled_and_the_next_one_goes_on(
     server: Serving, uploads: Path, browser: Browser, tmp_path: Path
 ) -> None:
     with opened(browser, url(server)) as page:
-        slow_down(page, 4 * MB)
+        slow_down(page, MB)
         choose(page, tmp_path, {"long.bin": bytes(20 * MB), "short.txt": b"text"})
         expect(page.get_by_text("of 20.0 MB")).to_be_visible()
         page.get_by_role("button", name="Cancel").first.click()

@@ -236,10 +236,15 @@ def test_twenty_thousand_requests_leave_nothing_behind(serve: Serve) -> None:
             server.inside("gc.collect()")
             return int(server.inside("sys.getallocatedblocks()"))
 
+        def leaves_less() -> bool:
+            before, memory = ask(3_000), server.resident_bytes()
+            return (
+                ask(20_000) - before < 500
+                and server.resident_bytes() - memory < 1 << 20
+            )
+
         ask(3_000)
-        before, memory = ask(3_000), server.resident_bytes()
-        assert ask(20_000) - before < 500
-        assert server.resident_bytes() - memory < 1 << 20
+        assert any(leaves_less() for _ in range(3))  # a leak shows each time
 
 
 # ---- asyncio ----
@@ -754,6 +759,7 @@ async def page(request, error):
 def test_clients_that_come_and_go_all_the_time_harm_nobody(serve: Serve) -> None:
     server = serve(CODE, thread_count=3, limits={"tasks": 10})
     steady = server.connect()
+    accepted = server.counter("connections_accepted")
     for number in range(300):
         client = server.connect()
         client.send(get("/waiting" if number % 3 else "/sleep?0.001"))
@@ -767,8 +773,7 @@ def test_clients_that_come_and_go_all_the_time_harm_nobody(serve: Serve) -> None
             steady.send(get("/name?steady"))
     assert [one.body for one in steady.responses(30)] == [b"steady"] * 30
     steady.close()
+    wait_until(lambda: server.counter("connections_accepted") >= accepted + 300)
     server.wait_until_quiet()
-    began, over = (
-        server.inside(f"main.events.count({what!r})") for what in ("began", "finally")
-    )
-    assert began == over
+    as_many = "main.events.count('began') == main.events.count('finally')"
+    wait_until(lambda: server.inside(as_many))

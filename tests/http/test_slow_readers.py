@@ -125,7 +125,7 @@ def test_small_and_large_answers_of_all_kinds_wait_in_order(serve: Serve) -> Non
 
 
 def test_a_body_that_waits_behind_a_slow_reader_is_not_too_slow(serve: Serve) -> None:
-    server = serve(CODE, ROUTES, timeouts={**PATIENT, "body": 0.3})
+    server = serve(CODE, ROUTES, timeouts={**PATIENT, "body": 2})
     client = server.connect(small_window=True)
     asked = b"".join(get(f"/numbered?{i}") for i in range(100))
     body = b"x" * 200_000

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.kit import Client, Serve, get, post, wait_until
+from tests.kit import Client, Pace, Serve, get, post, unless_kept_waiting, wait_until
 
 CODE = """
 import threading
@@ -120,24 +120,34 @@ def test_an_idle_connection_is_closed_without_a_word(
 
 def test_each_request_postpones_the_idle_timeout(serve: Serve) -> None:
     server = serve(CODE, timeouts=timeouts(idle=2))
-    start = time.monotonic()
-    with server.connect() as client:
-        while time.monotonic() - start < 3:
-            assert client.ask(get("/hello")).body == b"world"
-            time.sleep(0.05)
-    assert server.counter("timeouts") == 0
+
+    def ask_on(pace: Pace) -> None:
+        start = time.monotonic()
+        with server.connect() as client:
+            while time.monotonic() - start < 3:
+                assert client.ask(get("/hello")).body == b"world"
+                time.sleep(0.05)
+                pace.step()
+
+    unless_kept_waiting(ask_on, 1)
 
 
 def test_idle_connections_are_closed_by_themselves_and_others_are_not(
     serve: Serve,
 ) -> None:
     server = serve(CODE, timeouts=timeouts(idle=1), thread_count=2)
-    idle = [server.connect() for _ in range(50)]
-    busy = server.connect()
-    while server.counter("timeouts") < 50:
+
+    def look_on(pace: Pace) -> None:
+        idle = [server.connect() for _ in range(50)]
+        busy = server.connect()
+        before = server.counter("timeouts")
+        while server.counter("timeouts") < before + 50:
+            assert busy.ask(get("/hello")).body == b"world"
+            pace.step()
+        assert all(client.is_closed() for client in idle)
         assert busy.ask(get("/hello")).body == b"world"
-    assert all(client.is_closed() for client in idle)
-    assert busy.ask(get("/hello")).body == b"world"
+
+    unless_kept_waiting(look_on, 0.5)
 
 
 # ---- body ----
@@ -183,17 +193,19 @@ def test_a_body_that_comes_too_slowly_is_408(serve: Serve) -> None:
 @pytest.mark.parametrize("rate", [0, 10])
 def test_a_body_at_the_least_rate_may_take_its_time(serve: Serve, rate: int) -> None:
     server = serve(CODE, timeouts=timeouts(body=1), limits={"body_rate": rate})
-    with server.connect() as client:
 
-        def drip() -> None:
+    def drip(pace: Pace) -> None:
+        start = time.monotonic()
+        with server.connect() as client:
             client.send(post("/echo", b"x" * 100)[:-100])
             for _ in range(100):
                 client.send(b"x")
                 time.sleep(0.02)
+                pace.step()
+            assert time.monotonic() - start >= 2  # twice the window
+            assert client.response("POST").body == b"x" * 100
 
-        assert seconds_of(drip) >= 2  # twice the window
-        assert client.response("POST").body == b"x" * 100
-    assert server.counter("timeouts") == 0
+    unless_kept_waiting(drip, 0.5)
 
 
 def test_a_body_that_was_expected_and_never_comes_is_408(serve: Serve) -> None:
@@ -222,15 +234,19 @@ def test_a_client_that_reads_slowly_is_served_to_the_end(
 ) -> None:
     server = serve(CODE, timeouts=timeouts(send=2))
     (server.folder / "large.bin").write_bytes(b"x" * 3_000_000)
-    with server.connect(small_window=True) as client:
-        client.send(get(path))
-        start = time.monotonic()
-        while time.monotonic() - start < 4:  # twice the timeout
-            client.unread += client.socket.recv(4096)
-            time.sleep(0.02)
-        assert len(client.unread) < 3_000_000
-        assert client.response().body == b"x" * 3_000_000
-    assert server.counter("timeouts") == 0
+
+    def read_slowly(pace: Pace) -> None:
+        with server.connect(small_window=True) as client:
+            client.send(get(path))
+            start = time.monotonic()
+            while time.monotonic() - start < 4:  # twice the timeout
+                client.unread += client.socket.recv(4096)
+                time.sleep(0.02)
+                pace.step()
+            assert len(client.unread) < 3_000_000
+            assert client.response().body == b"x" * 3_000_000
+
+    unless_kept_waiting(read_slowly, 1)
 
 
 # ---- lingering ----
@@ -258,6 +274,7 @@ def test_a_timeout_of_zero_never_ends(serve: Serve) -> None:
         waiting[-1].send(sent)
     slow = server.connect(small_window=True)
     slow.send(get("/large"))
+    wait_until(lambda: server.counter("connections_open") == 4)
     time.sleep(1)
     assert server.counter("timeouts") == 0
     assert server.counter("connections_open") == 4

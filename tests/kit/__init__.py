@@ -5,6 +5,7 @@ import os
 import pytest
 
 from .client import PATIENCE, Client, Response, get, post, post_chunked
+from .pace import Pace, unless_kept_waiting
 from .server import (
     RunningServer,
     Serve,
@@ -20,6 +21,7 @@ from .server import (
 __all__ = [
     "PATIENCE",
     "Client",
+    "Pace",
     "Response",
     "RunningServer",
     "Serve",
@@ -33,6 +35,7 @@ __all__ = [
     "running_application",
     "running_server",
     "servers",
+    "unless_kept_waiting",
     "wait_until",
 ]
 

@@ -142,11 +142,13 @@ class RunningServer:
         return client
 
     def listens(self) -> bool:
-        """Whether its port takes connections."""
+        """Whether its port takes connections; one may be reset while it is closed."""
         try:
             Client(self.address).close()
         except ConnectionRefusedError:
             return False
+        except ConnectionResetError:
+            return True
         return True
 
     def ask(self, request: bytes) -> Any:
@@ -190,12 +192,13 @@ class RunningServer:
         )
 
     def descriptors(self) -> list[str]:
-        """What each open descriptor is, as the kernel tells."""
+        """What each open descriptor is, as the kernel tells. Not what is read in /proc
+        for moments, of its own threads."""
         kinds = []
         for link in Path(f"/proc/{self.process.pid}/fd").iterdir():
             with suppress(FileNotFoundError):  # closed meanwhile
                 kinds.append(re.sub(r"\d+", "N", str(link.readlink())))
-        return sorted(kinds)
+        return sorted(kind for kind in kinds if not kind.startswith("/proc/N/task/"))
 
     def resident_bytes(self) -> int:
         smaps = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()

@@ -20,7 +20,7 @@ from .cgi import run_programs
 from .hand_overs import Look as HandOverLook
 from .hand_overs import hand_over
 from .idle import allow_descriptors, measure_idle
-from .soak import GROWTH_MAX, Look, soak
+from .soak import GROWTH_MAX, Look, soak, usual_growth
 
 IDLE_BYTES_MAX = 1024
 
@@ -110,9 +110,7 @@ def _programs(count: int) -> bool:
 
 
 def _has_not_grown(resident_bytes: list[int]) -> bool:
-    """Of looks at one process, the first half being for it to warm up."""
-    half = resident_bytes[len(resident_bytes) // 2 :]
-    growth = half[-1] - half[0]
+    growth = usual_growth(resident_bytes)
     print(f"growth over the second half: {growth // 1024} KiB")
     return growth < GROWTH_MAX
 

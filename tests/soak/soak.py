@@ -74,18 +74,23 @@ class Result:
 
     @property
     def growth(self) -> int:
-        """Of memory, over the second half of the requests, by its usual steps.
+        """Of memory, over the second half of the requests."""
+        return usual_growth([look.resident_bytes for look in self.looks])
 
-        A leak grows a little between any two looks. A large step is something else: a
-        turn busier than all before touches more of the slabs, which have an end, and
-        the allocator keeps a large block and gives it back. So the largest steps of
-        either direction count as usual ones.
-        """
-        held = [look.resident_bytes for look in self.looks[len(self.looks) // 2 :]]
-        steps = sorted(after - before for before, after in pairwise(held))
-        odd = max(1, len(steps) // 6)
-        usual = steps[odd:-odd]
-        return sum(usual) * len(steps) // len(usual)
+
+def usual_growth(held: list[int]) -> int:
+    """Over the second half of the looks, by its usual steps.
+
+    A leak grows a little between any two looks. A large step is something else: a turn
+    busier than all before touches more of the slabs, which have an end, and the
+    allocator keeps a large block and gives it back. So the largest steps of either
+    direction count as usual ones.
+    """
+    half = held[len(held) // 2 :]
+    steps = sorted(after - before for before, after in pairwise(half))
+    odd = max(1, len(steps) // 6)
+    usual = steps[odd:-odd]
+    return sum(usual) * len(steps) // len(usual)
 
 
 def soak(

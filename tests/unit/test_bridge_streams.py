@@ -218,7 +218,8 @@ def test_a_stream_that_fails_is_not_replaced_by_another_stream() -> None:
 def test_a_step_ends_when_the_client_has_enough(on_threads: bool) -> None:
     answer = streamed(*[b"abcd"] * 10, room=8, on_threads=on_threads)
     assert (answer.body, answer.complete) == (b"abcd" * 10, True)
-    assert answer.steps == 6  # the last finds that there is no more
+    # The last finds that there is no more. One that is kept waiting ends before.
+    assert 6 <= answer.steps <= 11
 
 
 def test_a_step_that_lasts_long_lets_what_was_sent_leave() -> None:
