@@ -226,7 +226,7 @@ static void opened(struct connection *connection)
     struct http1 *http1 = http1_of(connection);
 
     list_init(&http1->waiting);
-    http1->last_read_ms = loop_now_ms(connection->loop);
+    http1->in_use_ms = loop_now_ms(connection->loop);
     connection_set_timeout(connection, http1_settings(http1)->idle_timeout_ms);
 }
 
@@ -260,26 +260,28 @@ static void read_no_more(struct http1 *http1)
                           connection_has_unsent(&http1->connection));
 }
 
-static uint32_t first_request_ms(const struct pyrs_settings *settings)
+static uint32_t next_request_ms(const struct http1 *http1)
 {
-    uint32_t stop_ms = settings->stop_timeout_ms;
+    const struct site *site = http1_service(http1)->site;
+    uint32_t stop_ms = site->settings.stop_timeout_ms;
+    uint32_t idle_ms = site->settings.idle_timeout_ms;
     uint32_t late_ms = 2 * TIMEOUT_TICK_MS; /* that it may end after its time */
-    uint32_t ms = FIRST_REQUEST_MS;
+    uint32_t ms = http1->dispatched == 0 ? FIRST_REQUEST_MS
+                  : site->others_go_on   ? NEXT_REQUEST_MS
+                                         : 0;
 
     if (stop_ms > 0 && stop_ms / 2 < ms + late_ms)
         ms = stop_ms / 2 > late_ms ? stop_ms / 2 - late_ms : 0;
-    if (settings->idle_timeout_ms > 0 && settings->idle_timeout_ms < ms)
-        ms = settings->idle_timeout_ms;
-    return ms;
+    return idle_ms > 0 && idle_ms < ms ? idle_ms : ms;
 }
 
 /* How long a stop still waits for it. */
-static uint32_t first_request_left_ms(const struct http1 *http1)
+static uint32_t next_request_left_ms(const struct http1 *http1)
 {
-    uint32_t ms = first_request_ms(http1_settings(http1));
-    uint64_t age_ms = loop_now_ms(http1->connection.loop) - http1->last_read_ms;
+    uint32_t ms = next_request_ms(http1);
+    uint64_t quiet_ms = loop_now_ms(http1->connection.loop) - http1->in_use_ms;
 
-    return http1->dispatched == 0 && age_ms < ms ? ms - (uint32_t)age_ms : 0;
+    return quiet_ms < ms ? ms - (uint32_t)quiet_ms : 0;
 }
 
 static bool nothing_more_comes(const struct http1 *http1)
@@ -288,7 +290,7 @@ static bool nothing_more_comes(const struct http1 *http1)
         return false;
     return http1->connection.peer_finished ||
            (http1->connection.loop->stopping && !http1->no_more && !http1->reading &&
-            http1->pending == 0 && first_request_left_ms(http1) == 0);
+            http1->pending == 0 && next_request_left_ms(http1) == 0);
 }
 
 /* Ready exchanges refer to the bytes until the batch is over. */
@@ -350,9 +352,12 @@ void http1_set_timeout(struct http1 *http1)
         request_body_set_timeout(http1);
     else if (http1->current)
         connection_set_timeout(connection, steps_time_left_ms(http1));
+    else if (http1->reading)
+        connection_set_timeout(connection, settings->head_timeout_ms);
     else
-        connection_set_timeout(connection, http1->reading ? settings->head_timeout_ms
-                                                          : settings->idle_timeout_ms);
+        connection_set_timeout(connection, connection->loop->stopping
+                                               ? next_request_left_ms(http1)
+                                               : settings->idle_timeout_ms);
 }
 
 static void drained(struct connection *connection)
@@ -360,10 +365,9 @@ static void drained(struct connection *connection)
     struct http1 *http1 = http1_of(connection);
 
     steps_drained(http1);
-    if (http1->reading_body) { /* it was perhaps not read meanwhile */
-        http1->last_read_ms = loop_now_ms(connection->loop);
+    http1->in_use_ms = loop_now_ms(connection->loop);
+    if (http1->reading_body) /* it was perhaps not read meanwhile */
         request_body_begin_window(http1);
-    }
     http1_set_timeout(http1);
     if (!http1->body_held &&
         (connection->held || connection->paused || connection->loop->stopping))
@@ -438,10 +442,9 @@ static bool is_busy(const struct connection *connection)
 static void stopping(struct connection *connection)
 {
     struct http1 *http1 = http1_of(connection);
-    uint32_t left_ms = first_request_left_ms(http1);
 
-    if (left_ms > 0 && !http1->reading)
-        connection_set_timeout(connection, left_ms);
+    if (!http1->reading && http1->pending == 0)
+        http1_set_timeout(http1);
     if (!connection->paused)           /* else when its output is sent */
         connection_resume(connection); /* a last look at what has come */
 }

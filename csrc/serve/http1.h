@@ -16,10 +16,11 @@
  * stays unread meanwhile. */
 enum { PIPELINE_READY_MAX = 128 };
 
-/* A connection this young whose first request has not come is not closed by a stop:
- * that is on its way, and a client does not repeat what fails on a new connection. Half
- * of the stop's own timeout at most. */
-enum { FIRST_REQUEST_MS = 1000 };
+/* A stop does not close a connection whose next request is likely to be on its way:
+ * because it is so young that the first one has not come, and a client does not repeat
+ * what fails on a new connection; or because it was in use so lately, if there are
+ * others who go on with what is asked next. Half of the stop's own timeout at most. */
+enum { FIRST_REQUEST_MS = 1000, NEXT_REQUEST_MS = 250 };
 
 struct http1 {
     struct connection connection;
@@ -30,10 +31,10 @@ struct http1 {
     int64_t body_left;     /* of a body with a length */
     uint64_t window_bytes; /* of the body since window_start_ms */
     uint64_t window_start_ms;
-    uint64_t last_read_ms; /* some of the body, or the connection was opened */
-    uint32_t dispatched;   /* exchanges so far: the number of the next one */
-    uint32_t ended;        /* the number of the one that may run */
-    uint32_t pending;      /* exchanges ready or waiting, not answered */
+    uint64_t in_use_ms; /* some of a body was read, all output sent, or it was opened */
+    uint32_t dispatched; /* exchanges so far: the number of the next one */
+    uint32_t ended;      /* the number of the one that may run */
+    uint32_t pending;    /* exchanges ready or waiting, not answered */
     bool reading_body;
     bool body_held;     /* its endpoint takes no more of it for now */
     bool continue_owed; /* once its endpoint wants it: 100 Continue */

@@ -125,6 +125,7 @@ bool pyrs_server_listen_on(struct pyrs_server *server, const char *text, uint16_
     }
     memcpy(bound->sockets, sockets, count * sizeof *sockets);
     bound->is_lent = true;
+    server->site.others_go_on = true;
     return true;
 }
 

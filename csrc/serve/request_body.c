@@ -10,8 +10,8 @@ void request_body_set_timeout(struct http1 *http1)
 {
     uint32_t timeout_ms = http1_settings(http1)->body_timeout_ms;
     uint64_t now_ms = loop_now_ms(http1->connection.loop);
-    uint64_t since_ms = http1->last_read_ms < http1->window_start_ms
-                            ? http1->last_read_ms
+    uint64_t since_ms = http1->in_use_ms < http1->window_start_ms
+                            ? http1->in_use_ms
                             : http1->window_start_ms;
     uint64_t passed_ms = now_ms - since_ms;
     uint32_t left_ms = steps_time_left_ms(http1);
@@ -37,7 +37,7 @@ bool request_body_is_too_slow(const struct http1 *http1)
     uint64_t now_ms = loop_now_ms(http1->connection.loop);
     uint64_t window_ms = now_ms - http1->window_start_ms;
 
-    return now_ms - http1->last_read_ms >= settings->body_timeout_ms ||
+    return now_ms - http1->in_use_ms >= settings->body_timeout_ms ||
            (request_body_window_is_over(http1) &&
             http1->window_bytes < window_ms * settings->body_rate_min / 1000);
 }
@@ -195,7 +195,7 @@ size_t request_body_read(struct http1 *http1, char *bytes, size_t length)
         hold_body(http1);
         return 0;
     }
-    http1->last_read_ms = loop_now_ms(http1->connection.loop);
+    http1->in_use_ms = loop_now_ms(http1->connection.loop);
     http1->window_bytes += length;
     if (http1->reading->head.framing == BODY_CHUNKED)
         taken = read_chunked_body(http1, bytes, length);
@@ -272,7 +272,7 @@ void http1_want_body(struct http1 *http1)
         send_continue(http1); /* else it would stand within the answer */
     http1->continue_owed = false;
     http1->body_held = false;
-    http1->last_read_ms = loop_now_ms(http1->connection.loop);
+    http1->in_use_ms = loop_now_ms(http1->connection.loop);
     request_body_begin_window(http1);
     request_body_set_timeout(http1);
     connection_resume(&http1->connection);

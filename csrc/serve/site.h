@@ -31,6 +31,7 @@ struct site {
     struct log *log;
     const struct interpreter *interpreter; /* of the endpoints that need one, or NULL */
     struct program_counters *programs;
+    bool others_go_on; /* with its sockets, when it stops */
     char server_name[128];
 };
 
