@@ -443,6 +443,8 @@ static void stopping(struct connection *connection)
 {
     struct http1 *http1 = http1_of(connection);
 
+    if (connection->state != CONNECTION_OPEN) /* its end has a deadline of its own */
+        return;
     if (!http1->reading && http1->pending == 0)
         http1_set_timeout(http1);
     if (!connection->paused)           /* else when its output is sent */

@@ -89,6 +89,17 @@ def test_running_requests_finish_and_no_new_connection_is_taken(
     server.check_end()
 
 
+def test_a_client_that_does_not_close_keeps_a_stop_no_longer_than_it_lingers(
+    serve: Serve,
+) -> None:
+    server = serve(CODE, timeouts={"stop": 600})
+    with server.connect() as client:
+        client.send(b"nonsense\r\n\r\n")
+        assert client.response().status == 400
+        server.signal(SIGTERM)
+        server.check_end()  # in seconds, the client's end being open
+
+
 def test_what_was_sent_behind_a_running_request_is_answered(serve: Serve) -> None:
     server = serve(CODE)
     client = server.connect()
