@@ -55,15 +55,18 @@ static void close_behind(struct pyrs_exchange *exchange)
     exchange->http1->no_more = exchange->http1->linger = true;
 }
 
-/* The server has been stopped since it was begun, and nothing was read behind it. (What
- * was is still answered; whatever is begun now is the last one anyway.) */
-static bool is_last_by_stop(const struct pyrs_exchange *exchange)
+/* It was not when it was begun: it is answered before its request's body was whole; or
+ * the server has been stopped since, and nothing was read behind it. (What was is still
+ * answered; whatever is begun now is the last one anyway.) */
+static bool has_become_last(const struct pyrs_exchange *exchange)
 {
     const struct http1 *http1 = exchange->http1;
     const struct connection *connection = &http1->connection;
 
-    return connection->loop->stopping && http1->pending == 1 && !http1->reading &&
-           !connection->held && connection->carry_length == 0;
+    if (http1->reading)
+        return http1->reading == exchange;
+    return connection->loop->stopping && http1->pending == 1 && !connection->held &&
+           connection->carry_length == 0;
 }
 
 static struct response_head head_of(struct pyrs_exchange *exchange,
@@ -85,9 +88,7 @@ static struct response_head head_of(struct pyrs_exchange *exchange,
 
     if (response->status == 204 || response->status == 304)
         head.content_length = RESPONSE_LENGTH_NONE;
-    if (exchange->http1->reading == exchange) /* before its request's body was whole */
-        close_behind(exchange);
-    if (is_last_by_stop(exchange))
+    if (has_become_last(exchange))
         close_behind(exchange);
     if (exchange->last)
         head.connection = CONNECTION_CLOSE;
@@ -174,8 +175,7 @@ bool answer_prepared(struct pyrs_exchange *exchange, slice rest, size_t body_byt
     char *out;
 
     if (exchange->last || exchange->head.version_minor == 0 ||
-        exchange->http1->reading == exchange || exchange->allow.length > 0 ||
-        is_last_by_stop(exchange))
+        exchange->allow.length > 0 || has_become_last(exchange))
         return false;
     if (answer_has_no_body(exchange, 200)) {
         rest.length -= body_bytes;

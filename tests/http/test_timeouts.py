@@ -122,12 +122,14 @@ def test_each_request_postpones_the_idle_timeout(serve: Serve) -> None:
     server = serve(CODE, timeouts=timeouts(idle=2))
 
     def ask_on(pace: Pace) -> None:
+        before = server.counter("timeouts")
         start = time.monotonic()
         with server.connect() as client:
             while time.monotonic() - start < 3:
                 assert client.ask(get("/hello")).body == b"world"
                 time.sleep(0.05)
                 pace.step()
+        assert server.counter("timeouts") == before
 
     unless_kept_waiting(ask_on, 1)
 
@@ -195,6 +197,7 @@ def test_a_body_at_the_least_rate_may_take_its_time(serve: Serve, rate: int) -> 
     server = serve(CODE, timeouts=timeouts(body=1), limits={"body_rate": rate})
 
     def drip(pace: Pace) -> None:
+        before = server.counter("timeouts")
         start = time.monotonic()
         with server.connect() as client:
             client.send(post("/echo", b"x" * 100)[:-100])
@@ -204,6 +207,7 @@ def test_a_body_at_the_least_rate_may_take_its_time(serve: Serve, rate: int) -> 
                 pace.step()
             assert time.monotonic() - start >= 2  # twice the window
             assert client.response("POST").body == b"x" * 100
+        assert server.counter("timeouts") == before
 
     unless_kept_waiting(drip, 0.5)
 
@@ -236,6 +240,7 @@ def test_a_client_that_reads_slowly_is_served_to_the_end(
     (server.folder / "large.bin").write_bytes(b"x" * 3_000_000)
 
     def read_slowly(pace: Pace) -> None:
+        before = server.counter("timeouts")
         with server.connect(small_window=True) as client:
             client.send(get(path))
             start = time.monotonic()
@@ -245,6 +250,7 @@ def test_a_client_that_reads_slowly_is_served_to_the_end(
                 pace.step()
             assert len(client.unread) < 3_000_000
             assert client.response().body == b"x" * 3_000_000
+        assert server.counter("timeouts") == before
 
     unless_kept_waiting(read_slowly, 1)
 
